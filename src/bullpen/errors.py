@@ -1,0 +1,263 @@
+"""Every way Bullpen can fail, as one small tree.
+
+    BullpenError
+    ├── Misconfigured            the operator must change a setting or a file
+    ├── Refused                  the caller must change something
+    │   ├── InvalidRequest       a field is wrong; `fields` says which
+    │   ├── MalformedBody        the body is not JSON
+    │   ├── UnsupportedMediaType
+    │   ├── BodyTooLarge
+    │   ├── Unauthenticated
+    │   ├── Forbidden
+    │   ├── NotFound
+    │   │   └── UnknownAgent
+    │   ├── MethodNotAllowed
+    │   └── Cancelled            the caller hung up
+    ├── Unavailable              nobody is at fault; try again after `retry_after` seconds
+    │   ├── PoolExhausted
+    │   ├── ShuttingDown
+    │   └── DependencyDown
+    └── RunFailed                the run was accepted and did not succeed
+        ├── DeadlineExceeded
+        ├── ResultMismatch       the result does not match its output schema
+        └── ModelFailed
+            ├── ModelTimeout
+            ├── ModelBusy        the provider said 429 or "overloaded"
+            ├── ModelUnavailable the provider failed, hung up or could not be reached
+            ├── ModelCredentials the provider refused our key
+            ├── ModelRejected    the provider refused our request
+            └── ModelNonsense    the provider sent something that is not an answer
+
+A class's docstring is the title people read, and `kind` is the name programs read; both are stable. The text
+given to the constructor is shown to the caller: it says what happened, to which thing, and what to do, and never
+repeats a provider's own words. HTTP meets these kinds once, in `bullpen.api.errors`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+__all__ = [
+    "BodyTooLarge",
+    "BullpenError",
+    "Cancelled",
+    "DeadlineExceeded",
+    "DependencyDown",
+    "FieldError",
+    "Forbidden",
+    "InvalidRequest",
+    "MalformedBody",
+    "MethodNotAllowed",
+    "Misconfigured",
+    "ModelBusy",
+    "ModelCredentials",
+    "ModelFailed",
+    "ModelNonsense",
+    "ModelRejected",
+    "ModelTimeout",
+    "ModelUnavailable",
+    "NotFound",
+    "PoolExhausted",
+    "Refused",
+    "ResultMismatch",
+    "RunFailed",
+    "ShuttingDown",
+    "Unauthenticated",
+    "Unavailable",
+    "UnknownAgent",
+    "UnsupportedMediaType",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One wrong field: `path` as in `requests.0.task`, and what was expected."""
+
+    path: str
+    message: str
+
+
+class BullpenError(Exception):
+    """Something went wrong."""
+
+    kind: ClassVar[str] = "error"
+
+    def __init__(self, detail: str, *, retry_after: float | None = None) -> None:
+        """`detail` is shown to the caller; `retry_after` is in seconds."""
+        super().__init__(detail)
+        self.detail = detail
+        self.retry_after = retry_after
+
+    @property
+    def title(self) -> str:
+        """The kind in words, the same for every error of this class."""
+        return (type(self).__doc__ or "").partition("\n")[0].rstrip(".")
+
+
+class Misconfigured(BullpenError):
+    """The configuration is wrong."""
+
+    kind = "misconfigured"
+
+    def __init__(self, *problems: str) -> None:
+        """Takes every problem found, so that all can be mended at once."""
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class Refused(BullpenError):
+    """The request was refused."""
+
+    kind = "refused"
+
+
+class InvalidRequest(Refused):
+    """The request is not valid."""
+
+    kind = "invalid_request"
+
+    def __init__(self, detail: str, *, fields: Sequence[FieldError] = ()) -> None:
+        super().__init__(detail)
+        self.fields = tuple(fields)
+
+
+class MalformedBody(Refused):
+    """The body is not JSON."""
+
+    kind = "malformed_body"
+
+
+class UnsupportedMediaType(Refused):
+    """The content type is not supported."""
+
+    kind = "unsupported_media_type"
+
+
+class BodyTooLarge(Refused):
+    """The body is too large."""
+
+    kind = "body_too_large"
+
+
+class Unauthenticated(Refused):
+    """The credential is missing or not valid."""
+
+    kind = "unauthenticated"
+
+
+class Forbidden(Refused):
+    """The caller may not do this."""
+
+    kind = "forbidden"
+
+
+class NotFound(Refused):
+    """There is no such thing."""
+
+    kind = "not_found"
+
+
+class UnknownAgent(NotFound):
+    """There is no such agent type."""
+
+    kind = "unknown_agent"
+
+
+class MethodNotAllowed(Refused):
+    """The method is not allowed here."""
+
+    kind = "method_not_allowed"
+
+
+class Cancelled(Refused):
+    """The caller hung up before the answer was ready."""
+
+    kind = "cancelled"
+
+
+class Unavailable(BullpenError):
+    """The service cannot take this now."""
+
+    kind = "unavailable"
+
+    def __init__(self, detail: str, *, retry_after: float = 1.0) -> None:
+        """Unlike elsewhere `retry_after` always has a value: a 503 must say when to come back."""
+        super().__init__(detail, retry_after=retry_after)
+
+
+class PoolExhausted(Unavailable):
+    """Every lane is busy."""
+
+    kind = "pool_exhausted"
+
+
+class ShuttingDown(Unavailable):
+    """This replica is stopping."""
+
+    kind = "shutting_down"
+
+
+class DependencyDown(Unavailable):
+    """A service this call needs is away."""
+
+    kind = "dependency_down"
+
+
+class RunFailed(BullpenError):
+    """The run failed."""
+
+    kind = "task_execution_failed"
+
+
+class DeadlineExceeded(RunFailed):
+    """The run outlived its deadline."""
+
+    kind = "deadline_exceeded"
+
+
+class ResultMismatch(RunFailed):
+    """The result does not match its output schema."""
+
+    kind = "result_mismatch"
+
+
+class ModelFailed(RunFailed):
+    """The model call failed."""
+
+    kind = "model_failed"
+
+
+class ModelTimeout(ModelFailed):
+    """The model did not answer in time."""
+
+    kind = "model_timeout"
+
+
+class ModelBusy(ModelFailed):
+    """The model provider is limiting or overloaded."""
+
+    kind = "model_busy"
+
+
+class ModelUnavailable(ModelFailed):
+    """The model provider failed or could not be reached."""
+
+    kind = "model_unavailable"
+
+
+class ModelCredentials(ModelFailed):
+    """The model provider refused this server's credentials."""
+
+    kind = "model_credentials"
+
+
+class ModelRejected(ModelFailed):
+    """The model provider refused the request."""
+
+    kind = "model_rejected"
+
+
+class ModelNonsense(ModelFailed):
+    """The model provider sent something that is not an answer."""
+
+    kind = "model_nonsense"

@@ -1,0 +1,78 @@
+"""What a model call has to know of the run it belongs to, carried past Agno in a context variable.
+
+Agno turns every exception of a model into `RunOutput(status=ERROR)` with our text in it (traps T1, T2). The cause is
+therefore left here, in a mutable holder, by the guard, and picked up by the runner.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+from bullpen.errors import BullpenError
+from bullpen.messages import Usage
+from bullpen.resilience import Deadline
+
+__all__ = ["ModelRun", "current_run"]
+
+_CURRENT: ContextVar["ModelRun | None"] = ContextVar("bullpen_model_run", default=None)
+
+
+@dataclass(slots=True, kw_only=True)
+class ModelRun:
+    """One run, as seen from inside its model calls.
+
+    Attributes:
+        failure: The last failure of a model call that no later call made good; None after a success.
+        model: The id of the model that answered last, as its provider named it.
+        away_seconds: Wall time spent in model calls and tools; what overlaps counts once.
+    """
+
+    run_id: str
+    session_id: str
+    tenant: str
+    user_id: str
+    agent_type: str
+    deadline: Deadline
+    failure: BullpenError | None = None
+    model: str = ""
+    attempts: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost: int = 0
+    away_seconds: float = 0.0
+    _busy: int = field(default=0, repr=False)
+    _busy_since: float = field(default=0.0, repr=False)
+
+    @property
+    def usage(self) -> Usage:
+        """What the run has used so far, lost attempts included."""
+        return Usage(input_tokens=self.input_tokens, output_tokens=self.output_tokens, cost=self.cost)
+
+    @contextmanager
+    def as_current(self) -> Iterator["ModelRun"]:
+        """Makes this the run of every model call inside the block, also in tasks and threads started there."""
+        token = _CURRENT.set(self)
+        try:
+            yield self
+        finally:
+            _CURRENT.reset(token)
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Counts the block as time spent outside Bullpen: in a model or a tool. Overlapping blocks count once."""
+        clock = self.deadline.clock
+        if self._busy == 0:
+            self._busy_since = clock.monotonic()
+        self._busy += 1
+        try:
+            yield
+        finally:
+            self._busy -= 1
+            if self._busy == 0:
+                self.away_seconds += clock.monotonic() - self._busy_since
+
+
+def current_run() -> ModelRun | None:
+    """The run this code is part of, or None outside any run."""
+    return _CURRENT.get()

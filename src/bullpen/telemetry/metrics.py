@@ -1,0 +1,101 @@
+"""The one table of metrics. A metric that is not here does not exist; a dashboard or alert naming another fails a test.
+
+Labels are bounded by construction: agent types and models come from the catalogue, routes from the route table,
+error types from `bullpen.errors`. Nothing a caller sends becomes a label.
+"""
+
+from typing import Final
+
+import psutil
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+__all__ = ["CONTENT_TYPE", "Metrics"]
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+_SHORT: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1)
+
+
+class Metrics:
+    """Every metric of one process, each an attribute named without the `bullpen_` prefix.
+
+    One instance a process, made by the composition root and handed down. Values that are read rather than counted
+    (memory, CPU) are refreshed by `render`.
+    """
+
+    def __init__(self, *, version: str = "unknown") -> None:
+        self.registry = CollectorRegistry()
+        counter, gauge, histogram = self._counter, self._gauge, self._histogram
+
+        # Agents
+        self.agent_requests_total = counter("agent_requests", "Runs", "agent_type", "model", "status")
+        self.agent_request_duration_seconds = histogram(
+            "agent_request_duration_seconds", "Whole run, waiting included", "agent_type", "model"
+        )
+        self.active_agents = gauge("active_agents", "Lanes in use", "agent_type")
+        self.successful_completions_total = counter(
+            "successful_completions", "Runs that succeeded", "agent_type", "task_category"
+        )
+        self.errors_total = counter("errors", "Failures by kind", "error_type", "agent_type")
+        self.output_quality_score = histogram(
+            "output_quality_score",
+            "Scores in [0, 1] given to outputs",
+            "agent_type",
+            "evaluation_method",
+            buckets=tuple(n / 10 for n in range(1, 11)),
+        )
+
+        # Pool
+        self.pool_size = gauge("pool_size", "Lanes the pool may lend at once", "pool_type")
+        self.pool_utilization_percent = gauge("pool_utilization_percent", "Lanes in use", "pool_type")
+        self.task_queue_size = gauge("task_queue_size", "Requests waiting for a lane")
+        self.task_processing_time_seconds = histogram("task_processing_time_seconds", "Time a lane was held")
+        self.queue_wait_seconds = histogram("queue_wait_seconds", "Wait for a lane", "agent_type")
+
+        # Models and tools
+        self.model_calls_total = counter("model_calls", "Attempts at a model call", "provider", "model")
+        self.model_call_outcomes_total = counter(
+            "model_call_outcomes", "Attempts by outcome", "provider", "model", "outcome"
+        )
+        self.tokens_used_total = counter("tokens_used", "Tokens", "type", "model")
+        self.api_cost_dollars_total = counter("api_cost_dollars", "Spent on models", "provider", "model")
+        self.unpriced_calls_total = counter("unpriced_calls", "Calls to a model with no price", "provider", "model")
+        self.tool_calls_total = counter("tool_calls", "Tool calls", "tool", "status")
+
+        # The door
+        self.http_requests_total = counter("http_requests", "Requests", "route", "method", "status")
+        self.http_request_duration_seconds = histogram(
+            "http_request_duration_seconds", "Request, first byte in to last byte out", "route", "method"
+        )
+        self.gateway_overhead_seconds = histogram(
+            "gateway_overhead_seconds", "What Bullpen adds to waiting, model and tools", buckets=_SHORT
+        )
+
+        # The process
+        self.event_loop_lag_seconds = histogram(
+            "event_loop_lag_seconds", "How late a timer fires; high means something blocks", buckets=_SHORT
+        )
+        self.memory_usage_bytes = gauge("memory_usage_bytes", "Resident memory")
+        self.cpu_usage_percent = gauge("cpu_usage_percent", "CPU since the last scrape; 100 is one core")
+        self.dependency_up = gauge("dependency_up", "1 when the dependency answers", "dependency")
+        self.build_info = gauge("build_info", "Always 1", "version")
+
+        self.build_info.labels(version).set(1)
+        self._process = psutil.Process()
+        self._process.cpu_percent()
+
+    def render(self) -> bytes:
+        """Everything in Prometheus' text format."""
+        self.memory_usage_bytes.set(self._process.memory_info().rss)
+        self.cpu_usage_percent.set(self._process.cpu_percent())
+        return generate_latest(self.registry)
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(name, text, labels, namespace="bullpen", registry=self.registry)
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(name, text, labels, namespace="bullpen", registry=self.registry)
+
+    def _histogram(self, name: str, text: str, *labels: str, buckets: tuple[float, ...] = _SECONDS) -> Histogram:
+        return Histogram(name, text, labels, namespace="bullpen", registry=self.registry, buckets=buckets)
