@@ -1,5 +1,6 @@
 """What the service says about itself: metrics, logs and, from the ops issue, traces."""
 
-from bullpen.telemetry.metrics import Metrics
+from bullpen.telemetry.lag import LoopLag
+from bullpen.telemetry.metrics import CONTENT_TYPE, Metrics
 
-__all__ = ["Metrics"]
+__all__ = ["CONTENT_TYPE", "LoopLag", "Metrics"]

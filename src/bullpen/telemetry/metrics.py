@@ -7,7 +7,7 @@ error types from `bullpen.errors`. Nothing a caller sends becomes a label.
 from typing import Final
 
 import psutil
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 
 __all__ = ["CONTENT_TYPE", "Metrics"]
 
@@ -25,10 +25,26 @@ class Metrics:
     """
 
     def __init__(self, *, version: str = "unknown") -> None:
+        # A switch of the whole library; without it every series has a `_created` twin beside it.
+        disable_created_metrics()  # type: ignore[no-untyped-call] # the one function there without annotations
         self.registry = CollectorRegistry()
-        counter, gauge, histogram = self._counter, self._gauge, self._histogram
+        self._process = psutil.Process()
+        self._process.cpu_percent()
+        self._declare_agents()
+        self._declare_pool()
+        self._declare_models()
+        self._declare_door()
+        self._declare_process()
+        self.build_info.labels(version).set(1)
 
-        # Agents
+    def render(self) -> bytes:
+        """Everything in Prometheus' text format."""
+        self.memory_usage_bytes.set(self._process.memory_info().rss)
+        self.cpu_usage_percent.set(self._process.cpu_percent())
+        return generate_latest(self.registry)
+
+    def _declare_agents(self) -> None:
+        counter, gauge, histogram = self._counter, self._gauge, self._histogram
         self.agent_requests_total = counter("agent_requests", "Runs", "agent_type", "model", "status")
         self.agent_request_duration_seconds = histogram(
             "agent_request_duration_seconds", "Whole run, waiting included", "agent_type", "model"
@@ -46,14 +62,16 @@ class Metrics:
             buckets=tuple(n / 10 for n in range(1, 11)),
         )
 
-        # Pool
+    def _declare_pool(self) -> None:
+        gauge, histogram = self._gauge, self._histogram
         self.pool_size = gauge("pool_size", "Lanes the pool may lend at once", "pool_type")
         self.pool_utilization_percent = gauge("pool_utilization_percent", "Lanes in use", "pool_type")
         self.task_queue_size = gauge("task_queue_size", "Requests waiting for a lane")
         self.task_processing_time_seconds = histogram("task_processing_time_seconds", "Time a lane was held")
         self.queue_wait_seconds = histogram("queue_wait_seconds", "Wait for a lane", "agent_type")
 
-        # Models and tools
+    def _declare_models(self) -> None:
+        counter = self._counter
         self.model_calls_total = counter("model_calls", "Attempts at a model call", "provider", "model")
         self.model_call_outcomes_total = counter(
             "model_call_outcomes", "Attempts by outcome", "provider", "model", "outcome"
@@ -63,7 +81,8 @@ class Metrics:
         self.unpriced_calls_total = counter("unpriced_calls", "Calls to a model with no price", "provider", "model")
         self.tool_calls_total = counter("tool_calls", "Tool calls", "tool", "status")
 
-        # The door
+    def _declare_door(self) -> None:
+        counter, histogram = self._counter, self._histogram
         self.http_requests_total = counter("http_requests", "Requests", "route", "method", "status")
         self.http_request_duration_seconds = histogram(
             "http_request_duration_seconds", "Request, first byte in to last byte out", "route", "method"
@@ -72,7 +91,8 @@ class Metrics:
             "gateway_overhead_seconds", "What Bullpen adds to waiting, model and tools", buckets=_SHORT
         )
 
-        # The process
+    def _declare_process(self) -> None:
+        gauge, histogram = self._gauge, self._histogram
         self.event_loop_lag_seconds = histogram(
             "event_loop_lag_seconds", "How late a timer fires; high means something blocks", buckets=_SHORT
         )
@@ -80,16 +100,6 @@ class Metrics:
         self.cpu_usage_percent = gauge("cpu_usage_percent", "CPU since the last scrape; 100 is one core")
         self.dependency_up = gauge("dependency_up", "1 when the dependency answers", "dependency")
         self.build_info = gauge("build_info", "Always 1", "version")
-
-        self.build_info.labels(version).set(1)
-        self._process = psutil.Process()
-        self._process.cpu_percent()
-
-    def render(self) -> bytes:
-        """Everything in Prometheus' text format."""
-        self.memory_usage_bytes.set(self._process.memory_info().rss)
-        self.cpu_usage_percent.set(self._process.cpu_percent())
-        return generate_latest(self.registry)
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(name, text, labels, namespace="bullpen", registry=self.registry)

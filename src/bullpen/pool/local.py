@@ -1,0 +1,185 @@
+"""The pool of one process: permits counted in memory."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from bullpen.clock import Clock, SystemClock
+from bullpen.errors import BullpenError, DeadlineExceeded, UnknownAgent
+from bullpen.pool.agents import Closing, Held
+from bullpen.pool.bay import Bay
+from bullpen.pool.permits import Permits
+from bullpen.pool.ports import Lane, LaneKind
+from bullpen.pool.tally import Tally
+from bullpen.resilience import Deadline
+from bullpen.telemetry import Metrics
+
+__all__ = ["LocalPool"]
+
+_REAP_AT_LEAST_EVERY: Final = 30.0
+_REAP_AT_MOST_EVERY: Final = 1.0
+
+
+class LocalPool:
+    """Implements `Pool` for one process and one event loop.
+
+    A lane is a permit: at most `size` in use, and at most `LaneKind.max_concurrent` of a type. An agent is built with
+    its permit in hand, within the deadline; nothing else about a lane waits for I/O.
+
+    A lent agent is lent again when its run ended, or failed in a way we know. A run that was interrupted (cancelled,
+    out of time) or failed in an unforeseen way leaves its agent in nobody knows what state: that one is closed.
+    """
+
+    def __init__(
+        self,
+        *,
+        kinds: Sequence[LaneKind],
+        metrics: Metrics,
+        size: int = 20,
+        max_wait: float = 30.0,
+        max_waiting: int = 1000,
+        idle_after: float = 300.0,
+        clock: Clock | None = None,
+    ) -> None:
+        """Describes the pool; `open` starts its clean-up.
+
+        Args:
+            kinds: Every agent type there is.
+            metrics: Where the pool's figures go.
+            size: Lanes in use at once, over all types.
+            max_wait: Seconds anybody waits at most.
+            max_waiting: Requests that may wait at once; one more is refused immediately.
+            idle_after: Seconds after which a lent agent that nobody wants is closed.
+            clock: Measures waits, runs and idleness.
+        """
+        limits = {kind.agent_type: min(size, kind.max_concurrent or size) for kind in kinds}
+        self._size = size
+        self._idle_after = idle_after
+        self._clock = clock or SystemClock()
+        self._tally = Tally()
+        self._closing = Closing()
+        self._bays = {
+            kind.agent_type: Bay(kind, limit=limits[kind.agent_type], closing=self._closing) for kind in kinds
+        }
+        self._permits = Permits(
+            size=size,
+            limits=limits,
+            max_wait=max_wait,
+            max_waiting=max_waiting,
+            tally=self._tally,
+            metrics=metrics,
+            clock=self._clock,
+        )
+        self._shut = False
+        self._reaper: asyncio.Task[None] | None = None
+        self._queue_wait = {kind.agent_type: metrics.queue_wait_seconds.labels(kind.agent_type) for kind in kinds}
+        self._processing_time = metrics.task_processing_time_seconds
+
+    async def open(self) -> None:
+        """Starts the clean-up of idle agents. Agents themselves are built when first wanted."""
+        self._reaper = asyncio.create_task(self._reap_for_ever())
+
+    async def aclose(self) -> None:
+        """Refuses everybody from now on, those who wait included, and closes what is idle; waits for no run.
+
+        The agents of a type that still has lanes in use are closed when the last of them comes back.
+        """
+        self._shut = True
+        self._permits.shut()
+        if self._reaper is not None:
+            self._reaper.cancel()
+            await asyncio.wait((self._reaper,))
+        for bay in self._bays.values():
+            self._close_if_unused(bay)
+        await self._closing.done()
+
+    async def reap(self) -> int:
+        """Closes every lent agent that has been idle too long, and says how many."""
+        before = self._clock.monotonic() - self._idle_after
+        closed = sum(bay.agents.close_idle(before) for bay in self._bays.values())
+        await self._closing.done()
+        return closed
+
+    @asynccontextmanager
+    async def lane(self, agent_type: str, *, tenant: str, priority: int, deadline: Deadline) -> AsyncIterator[Lane]:
+        """Lends a lane for the block; see `Pool.lane`.
+
+        Raises:
+            UnknownAgent: The pool was not made with this type.
+        """
+        bay = self._bays.get(agent_type)
+        if bay is None:
+            raise UnknownAgent(f"There are no lanes for `{agent_type}`. Ask for an agent type of the catalogue.")
+        asked = self._clock.monotonic()
+        held = await self._hold(bay, tenant=tenant, priority=priority, deadline=deadline)
+        began = self._clock.monotonic()
+        self._queue_wait[agent_type].observe(began - asked)
+        number = bay.take_number()
+        try:
+            yield Lane(name=f"{agent_type}_{number}", agent=held.agent, wait=began - asked)
+        except BaseException as error:
+            held.intact = isinstance(error, BullpenError) and not isinstance(error, DeadlineExceeded)
+            raise
+        finally:
+            bay.give_number(number)
+            self._return(bay, held, began=began)
+
+    def statistics(self) -> dict[str, Any]:
+        """The figures of `GET /pool/stats`; rates are ratios in [0, 1], times are seconds."""
+        permits, tally, bays = self._permits, self._tally, self._bays
+        return {
+            "total_agents": sum(bay.agents.count for bay in bays.values()),
+            "max_pool_size": self._size,
+            "pool_utilization": permits.in_use / self._size,
+            "agent_types": {agent_type: self._type_statistics(bay) for agent_type, bay in bays.items()},
+            "total_agents_created": sum(bay.agents.created for bay in bays.values()),
+            "total_tasks_processed": tally.processed,
+            "avg_task_duration": tally.average,
+            "pool_hit_rate": tally.hit_rate,
+            "waiting": len(permits.queue),
+            "longest_wait": permits.longest_wait(),
+        }
+
+    def _type_statistics(self, bay: Bay) -> dict[str, int]:
+        return {
+            "count": bay.agents.count,
+            "active": self._permits.used(bay.agent_type),
+            "total_tasks": bay.tasks,
+            "waiting": self._permits.queue.waiting(bay.agent_type),
+            "max_concurrent": bay.limit,
+        }
+
+    async def _hold(self, bay: Bay, *, tenant: str, priority: int, deadline: Deadline) -> Held:
+        waited = await self._permits.take(bay.agent_type, tenant=tenant, priority=priority, deadline=deadline)
+        ready = bay.agents.ready(tenant)
+        try:
+            held = ready or await bay.build(tenant, deadline=deadline)
+        except BaseException:
+            self._release(bay)
+            raise
+        self._tally.grant(hit=ready is not None and not waited)
+        return held
+
+    def _return(self, bay: Bay, held: Held, *, began: float) -> None:
+        held.since = self._clock.monotonic()
+        bay.tasks += 1
+        self._tally.finish(held.since - began)
+        self._processing_time.observe(held.since - began)
+        bay.agents.give_back(held)
+        self._release(bay)
+
+    def _release(self, bay: Bay) -> None:
+        self._permits.give(bay.agent_type)
+        if self._shut:
+            self._close_if_unused(bay)
+
+    def _close_if_unused(self, bay: Bay) -> None:
+        if self._permits.used(bay.agent_type) == 0:
+            bay.agents.close()
+
+    async def _reap_for_ever(self) -> None:
+        pause = max(_REAP_AT_MOST_EVERY, min(_REAP_AT_LEAST_EVERY, self._idle_after))
+        while True:
+            await asyncio.sleep(pause)
+            await self.reap()

@@ -1,0 +1,116 @@
+"""Our own log lines."""
+
+import io
+import sys
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+import structlog
+
+from bullpen.errors import Misconfigured
+from bullpen.telemetry.logging import configure, set_level
+
+Lines = Callable[[], list[dict[str, Any]]]
+
+log = structlog.get_logger()
+
+
+@pytest.fixture(autouse=True)
+def configured(own_logging: None) -> None:
+    configure(level="info", environment="test", version="1.2.3")
+
+
+def test_a_line_says_when_what_and_who(lines: Lines) -> None:
+    """One JSON object with the time in UTC, the event, its fields, and who speaks."""
+    log.info("model_attempt", input_tokens=7)
+    (line,) = lines()
+    stamp = datetime.fromisoformat(line.pop("timestamp"))
+    assert stamp.utcoffset() == timedelta(0)
+    assert line == {
+        "level": "info",
+        "event": "model_attempt",
+        "service": "bullpen",
+        "environment": "test",
+        "version": "1.2.3",
+        "input_tokens": 7,
+    }
+
+
+def test_a_line_carries_what_the_request_bound(lines: Lines) -> None:
+    """The request's id and its kin are on every line logged inside, and on none after."""
+    with structlog.contextvars.bound_contextvars(request_id="r-1", tenant="t"):
+        log.info("inside")
+    log.info("outside")
+    inside, outside = lines()
+    assert (inside["request_id"], inside["tenant"]) == ("r-1", "t")
+    assert "request_id" not in outside
+
+
+def test_no_field_can_pose_as_somebody_else(lines: Lines) -> None:
+    """Level, time and service are ours, whatever a call passes."""
+    log.info("event", service="evil", level="critical", timestamp="never")
+    (line,) = lines()
+    assert (line["service"], line["level"]) == ("bullpen", "info")
+    assert line["timestamp"] != "never"
+
+
+def test_a_line_break_cannot_forge_a_line(lines: Lines) -> None:
+    """Whatever text is logged, one call is one line."""
+    log.info("event", name='x\n{"event": "forged"}')
+    assert [line["event"] for line in lines()] == ["event"]
+
+
+def test_the_level_changes_at_run_time(lines: Lines) -> None:
+    """Loggers already in use follow at once, in both directions."""
+    log.debug("hidden")
+    set_level("DEBUG")
+    log.debug("shown")
+    set_level("error")
+    log.warning("hidden")
+    log.error("shown too")
+    assert [line["event"] for line in lines()] == ["shown", "shown too"]
+
+
+def test_an_unknown_level_is_a_clear_no() -> None:
+    """The message names the levels there are."""
+    with pytest.raises(Misconfigured, match="debug, info, warning, error, critical"):
+        configure(level="loud", environment="test", version="1")
+
+
+def test_an_exception_is_told_in_its_line(lines: Lines) -> None:
+    """A traceback is a field, not lines of its own."""
+    log.error("failed", exc_info=ZeroDivisionError("by nought"))
+    (line,) = lines()
+    assert line["level"] == "error"
+    assert line["exception"] == "ZeroDivisionError: by nought"
+
+
+@pytest.mark.parametrize("value", [2**70, "\ud800", {1: object()}, float("nan"), {"a set"}, b"\xff"])
+def test_every_value_can_be_logged(lines: Lines, value: object) -> None:
+    """What JSON cannot say is said as text; a log call never raises."""
+    log.info("odd", value=value)
+    (line,) = lines()
+    assert line["event"] == "odd"
+    assert "value" in line
+
+
+@pytest.mark.parametrize("broken", [io.TextIOWrapper(io.BytesIO()), io.StringIO()])
+def test_a_log_that_cannot_be_written_is_open(broken: io.TextIOBase) -> None:
+    """Failure mode: the line is lost, and the caller never learns of it."""
+    broken.close()
+    with redirect_stdout(broken):
+        log.info("lost")
+    assert not sys.stdout.closed
+
+
+def test_people_may_have_lines_of_their_own(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without JSON the same call is a readable line."""
+    configure(level="info", environment="test", version="1", json=False)
+    log.info("model_attempt", input_tokens=7)
+    printed = capsys.readouterr().out
+    assert "model_attempt" in printed
+    assert "input_tokens=7" in printed
+    assert not printed.startswith("{")

@@ -1,0 +1,113 @@
+"""Settings: the names users rely on, and one message for everything that is wrong."""
+
+from pathlib import Path
+
+import pytest
+
+from bullpen.errors import Misconfigured
+from bullpen.settings import Settings
+
+SEED_NAMES = {
+    "MODEL_NAME": "gpt-4",
+    "MAX_CONCURRENT_AGENTS": "10",
+    "AGENT_TIMEOUT": "300",
+    "CACHE_TTL": "3600",
+    "DATABASE_URL": "postgresql://db:5432/app",
+    "REDIS_URL": "redis://redis:6379",
+    "VECTOR_DB_URL": "http://qdrant:6333",
+    "LOG_LEVEL": "info",
+    "ENABLE_METRICS": "true",
+    "OPENAI_API_KEY": "key-of-openai",
+    "ANTHROPIC_API_KEY": "key-of-anthropic",
+    "API_SECRET_KEY": "s" * 32,
+    "DATABASE_PASSWORD": "db-password",
+    "REDIS_PASSWORD": "redis-password",
+    "ENVIRONMENT": "production",
+}
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in SEED_NAMES:
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_every_seed_name_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A deployment that sets the variables of the seeds gets every one of them."""
+    for name, value in SEED_NAMES.items():
+        monkeypatch.setenv(name, value)
+    settings = Settings.load()
+    for name, value in SEED_NAMES.items():
+        read = getattr(settings, name.lower())
+        shown = read.get_secret_value() if hasattr(read, "get_secret_value") else read
+        assert str(shown).lower().removesuffix(".0") == value.lower()
+
+
+def test_every_problem_is_told_at_once_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three mistakes make one error that names three variables."""
+    monkeypatch.setenv("MAX_CONCURRENT_AGENTS", "none")
+    monkeypatch.setenv("HTTP__MAX_BODY_BITES", "1")
+    monkeypatch.setenv("API_SECRET_KEY", "short")
+    with pytest.raises(Misconfigured) as caught:
+        Settings.load()
+    assert {problem.partition(":")[0] for problem in caught.value.problems} == {
+        "MAX_CONCURRENT_AGENTS",
+        "HTTP__MAX_BODY_BITES",
+        "API_SECRET_KEY",
+    }
+
+
+def test_a_secret_is_never_in_the_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was typed into a secret's variable does not come back in an error."""
+    monkeypatch.setenv("API_SECRET_KEY", "too-short-and-private")
+    with pytest.raises(Misconfigured) as caught:
+        Settings.load()
+    assert "too-short-and-private" not in str(caught.value)
+
+
+def test_a_secret_may_be_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """`NAME_FILE` names a file that holds the secret, a final newline not counted."""
+    (tmp_path / "key").write_text("from-a-file\n")
+    monkeypatch.setenv("OPENAI_API_KEY_FILE", str(tmp_path / "key"))
+    key = Settings.load().openai_api_key
+    assert key is not None
+    assert key.get_secret_value() == "from-a-file"
+
+
+def test_a_secret_file_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A path that cannot be read is told with its variable."""
+    monkeypatch.setenv("REDIS_PASSWORD_FILE", str(tmp_path / "nothing"))
+    with pytest.raises(Misconfigured, match=r"REDIS_PASSWORD_FILE: .*nothing cannot be read"):
+        Settings.load()
+
+
+def test_a_secret_given_twice_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A value and a file for the same secret leave no doubt about which holds: neither."""
+    (tmp_path / "key").write_text("one")
+    monkeypatch.setenv("OPENAI_API_KEY", "two")
+    monkeypatch.setenv("OPENAI_API_KEY_FILE", str(tmp_path / "key"))
+    with pytest.raises(Misconfigured, match="both set"):
+        Settings.load()
+
+
+def test_endpoints_and_aliases_are_named_by_their_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`ENDPOINTS__VLLM__BASE_URL` and `MODELS__FAST` make an endpoint and an alias, in small letters."""
+    monkeypatch.setenv("ENDPOINTS__VLLM__BASE_URL", "http://127.0.0.1:8001/v1")
+    monkeypatch.setenv("MODELS__FAST", "vllm:small")
+    settings = Settings.load()
+    assert str(settings.endpoints["vllm"].base_url) == "http://127.0.0.1:8001/v1"
+    assert settings.models == {"fast": "vllm:small"}
+
+
+def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty line in a ConfigMap does not change a default."""
+    monkeypatch.setenv("MAX_CONCURRENT_AGENTS", "")
+    monkeypatch.setenv("OPENAI_API_KEY", "")
+    settings = Settings.load()
+    assert settings.max_concurrent_agents == 20
+    assert settings.openai_api_key is None
+
+
+def test_no_default_is_out_of_bounds() -> None:
+    """The defaults pass their own validation."""
+    assert Settings.load().agent_timeout == 300
