@@ -17,6 +17,7 @@
     │   ├── PoolExhausted
     │   ├── ShuttingDown
     │   └── DependencyDown
+    ├── Unexpected               a defect of ours; the log has the traceback
     └── RunFailed                the run was accepted and did not succeed
         ├── DeadlineExceeded
         ├── ResultMismatch       the result does not match its output schema
@@ -64,6 +65,7 @@ __all__ = [
     "ShuttingDown",
     "Unauthenticated",
     "Unavailable",
+    "Unexpected",
     "UnknownAgent",
     "UnsupportedMediaType",
 ]
@@ -201,6 +203,12 @@ class DependencyDown(Unavailable):
     """A service this call needs is away."""
 
     kind = "dependency_down"
+
+
+class Unexpected(BullpenError):
+    """Something went wrong inside Bullpen."""
+
+    kind = "unexpected_error"
 
 
 class RunFailed(BullpenError):

@@ -1,0 +1,113 @@
+"""Where our error kinds meet HTTP: one table, one page, nowhere else.
+
+Every error leaves as problem details (RFC 9457) with the request's id. On the routes that run an agent it also has the
+members `success`, `error` and `duration`. A kind without a line of its own takes that of its nearest ancestor.
+"""
+
+import math
+import time
+from http import HTTPStatus
+from typing import Any, Final
+
+import orjson
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Scope
+
+from bullpen import errors
+from bullpen.errors import BullpenError
+
+__all__ = ["RUN_ROUTES", "STATUS", "install", "problem", "problem_response", "status_of"]
+
+RUN_ROUTES: Final = frozenset({"/agent/execute"})
+
+STATUS: Final[dict[type[BullpenError], int]] = {
+    errors.BullpenError: 500,
+    errors.Misconfigured: 500,
+    errors.Refused: 400,
+    errors.InvalidRequest: 422,
+    errors.MalformedBody: 400,
+    errors.UnsupportedMediaType: 415,
+    errors.BodyTooLarge: 413,
+    errors.Unauthenticated: 401,
+    errors.Forbidden: 403,
+    errors.NotFound: 404,
+    errors.MethodNotAllowed: 405,
+    errors.Cancelled: 499,  # nobody is there to read it; the log and the metrics are
+    errors.Unavailable: 503,
+    errors.Unexpected: 500,
+    errors.RunFailed: 502,
+    errors.DeadlineExceeded: 504,
+    errors.ModelTimeout: 504,
+    errors.ModelBusy: 503,
+}
+
+_HEADERS: Final = {
+    errors.Unauthenticated: {"WWW-Authenticate": 'Bearer realm="bullpen"'},
+}
+
+
+def status_of(error: BullpenError) -> int:
+    """The HTTP status of an error's kind."""
+    return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+
+
+def problem(error: BullpenError, *, scope: Scope) -> dict[str, Any]:
+    """The error as problem details; on a route that runs an agent with the members its clients look for."""
+    document: dict[str, Any] = {
+        "type": f"urn:bullpen:error:{error.kind}",
+        "title": error.title,
+        "status": status_of(error),
+        "detail": error.detail,
+        "request_id": scope["state"]["request_id"],
+    }
+    if isinstance(error, errors.InvalidRequest) and error.fields:
+        document["fields"] = [{"path": field.path, "message": field.message} for field in error.fields]
+    if error.retry_after is not None:
+        document["retry_after"] = error.retry_after
+    if scope["path"] in RUN_ROUTES:
+        document |= failed_run(error, scope=scope)
+    return document
+
+
+def failed_run(error: BullpenError, *, scope: Scope) -> dict[str, Any]:
+    """What a failed run says besides the problem. `duration` is in seconds, from the door."""
+    return {"success": False, "error": error.detail, "duration": time.monotonic() - scope["state"]["started"]}
+
+
+def problem_response(error: BullpenError, *, scope: Scope) -> Response:
+    """The error as a response."""
+    status = status_of(error)
+    headers = {k: v for kind, some in _HEADERS.items() if isinstance(error, kind) for k, v in some.items()}
+    if status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
+        headers["Retry-After"] = str(max(1, math.ceil(error.retry_after or 1)))
+    return Response(orjson.dumps(problem(error, scope=scope)), status, headers, media_type="application/problem+json")
+
+
+def install(app: FastAPI) -> None:
+    """Teaches the application to answer every error this way, the framework's own included.
+
+    What is neither ours nor the framework's is a defect, and met in the hall by `Arrival`.
+    """
+
+    async def ours(request: Request, error: Exception) -> Response:
+        assert isinstance(error, BullpenError)  # noqa: S101 -- registered for this type below
+        return problem_response(error, scope=request.scope)
+
+    async def framework(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101 -- registered for this type below
+        answer = problem_response(_translated(error, request), scope=request.scope)
+        answer.headers.update(error.headers or {})
+        return answer
+
+    app.add_exception_handler(BullpenError, ours)
+    app.add_exception_handler(HTTPException, framework)
+
+
+def _translated(error: HTTPException, request: Request) -> BullpenError:
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = (error.headers or {}).get("Allow", "another method")
+        return errors.MethodNotAllowed(f"{request.method} is not allowed here. Use {allowed}.")
+    return errors.NotFound("There is nothing at this path. `GET /openapi.json` lists what there is.")

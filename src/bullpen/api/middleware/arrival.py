@@ -1,0 +1,79 @@
+"""Every request gets an id, a deadline, a log line and its place in the metrics."""
+
+import re
+import time
+from typing import Final
+
+import structlog
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from bullpen.api.errors import problem_response
+from bullpen.errors import Unexpected
+from bullpen.messages import new_id
+from bullpen.resilience import Deadline
+from bullpen.telemetry import Metrics
+
+__all__ = ["Arrival"]
+
+_log = structlog.get_logger("bullpen.http")
+
+# What a caller may name its request: short, and nothing that could forge a log line or a header.
+_GIVEN_ID: Final = re.compile(r"[A-Za-z0-9._\-]{1,128}")
+_NOTHING_SENT: Final = 499
+_DEFECT: Final = Unexpected("This request failed inside Bullpen. The server's log has the traceback.")
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class Arrival:
+    """Puts `request_id`, `started` and `deadline` into the request's state, and writes down how it ended.
+
+    `X-Request-ID` is taken from the caller when it is well formed, made otherwise, and always sent back.
+    """
+
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, timeout: float) -> None:
+        """`timeout` is the longest a request may take, seconds."""
+        self._app = app
+        self._metrics = metrics
+        self._timeout = timeout
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes on whatever is not HTTP."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = self._request_id(scope)
+        started = time.monotonic()
+        state = scope.setdefault("state", {})
+        state |= {"request_id": request_id, "started": started, "deadline": Deadline.after(self._timeout)}
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        status = _NOTHING_SENT
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id.encode())]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_id)
+        except Exception:  # the last place where the caller can still be told
+            _log.exception("http_unexpected_error")
+            if status != _NOTHING_SENT:
+                raise
+            await problem_response(_DEFECT, scope=scope)(scope, receive, send_with_id)
+        finally:
+            self._written_down(scope, status, time.monotonic() - started)
+
+    @staticmethod
+    def _request_id(scope: Scope) -> str:
+        given = Headers(scope=scope).get("x-request-id", "")
+        return given if _GIVEN_ID.fullmatch(given) else new_id("req")
+
+    def _written_down(self, scope: Scope, status: int, duration: float) -> None:
+        route = getattr(scope.get("route"), "path", "unmatched")
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        self._metrics.http_requests_total.labels(route, method, status).inc()
+        self._metrics.http_request_duration_seconds.labels(route, method).observe(duration)
+        _log.info("http", route=route, method=method, status=status, duration=round(duration, 6))

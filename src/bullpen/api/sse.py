@@ -1,0 +1,129 @@
+"""Server-sent events: a run told as it happens (WHATWG HTML, 9.2)."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
+from typing import Any, Final
+
+import orjson
+import structlog
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from bullpen.api.errors import failed_run, problem, problem_response
+from bullpen.api.wire import answer_document
+from bullpen.errors import BullpenError, Unexpected
+from bullpen.messages import Delta, Done, Event, Started, ToolStep
+
+__all__ = ["EventStream", "wants_events"]
+
+_log = structlog.get_logger("bullpen.http")
+
+_MEDIA_TYPE: Final = "text/event-stream"
+_HEADERS: Final = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),  # tells nginx to pass each event on at once
+]
+_HEARTBEAT: Final = b": heartbeat\n\n"
+# A slow reader holds the model back after this many events, instead of filling the memory.
+_BUFFER: Final = 64
+
+
+def wants_events(accept: str) -> bool:
+    """Whether an `Accept` header asks for events."""
+    return any(part.partition(";")[0].strip().lower() == _MEDIA_TYPE for part in accept.split(","))
+
+
+class EventStream(Response):
+    """Sends a run's events: `start`, `delta`, `tool`, and `done` or `error` last.
+
+    A failure before the first event is an ordinary problem response, as long as it comes before the first heartbeat.
+    The events are drawn by one task of their own, because a run finds its model calls in that task's context.
+    """
+
+    def __init__(self, events: AsyncGenerator[Event], *, heartbeat: float) -> None:
+        """`heartbeat` is the longest silence on the wire, seconds."""
+        self.status_code = 200
+        self.background = None
+        self._events = events
+        self._heartbeat = heartbeat
+        self._queue: asyncio.Queue[Event | BullpenError] = asyncio.Queue(_BUFFER)
+        self._sent = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Sends until the run ends or the caller hangs up, and then leaves nothing running."""
+        drawing = asyncio.create_task(self._draw())
+        sending = asyncio.create_task(self._send(scope, receive, send))
+        leaving = asyncio.create_task(self._until_gone(receive))
+        tasks = (drawing, sending, leaving)
+        try:
+            await asyncio.wait((sending, leaving), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        with suppress(asyncio.CancelledError, OSError):
+            sending.result()
+
+    async def _draw(self) -> None:
+        try:
+            async with aclosing(self._events) as events:
+                async for event in events:
+                    await self._queue.put(event)
+        except BullpenError as error:
+            await self._queue.put(error)
+        except Exception:  # noqa: BLE001 -- whatever it was, the caller must be told that the run has ended
+            _log.exception("stream_unexpected_error")
+            await self._queue.put(Unexpected("The stream failed inside Bullpen. The server's log has the traceback."))
+
+    async def _send(self, scope: Scope, receive: Receive, send: Send) -> None:
+        item = await self._next()
+        if isinstance(item, BullpenError):
+            await problem_response(item, scope=scope)(scope, receive, send)
+            return
+        await send({"type": "http.response.start", "status": 200, "headers": list(_HEADERS)})
+        while True:
+            body = _HEARTBEAT if item is None else self._encoded(item, scope)
+            last = isinstance(item, Done | BullpenError)
+            await send({"type": "http.response.body", "body": body, "more_body": not last})
+            if last:
+                return
+            item = await self._next()
+
+    async def _next(self) -> Event | BullpenError | None:
+        """The next event, or None when a heartbeat is due."""
+        try:
+            async with asyncio.timeout(self._heartbeat):
+                return await self._queue.get()
+        except TimeoutError:
+            return None
+
+    def _encoded(self, item: Event | BullpenError, scope: Scope) -> bytes:
+        self._sent += 1
+        name, data = _document(item, scope)
+        return b"id: %d\nevent: %b\ndata: %b\n\n" % (self._sent, name, orjson.dumps(data))
+
+    @staticmethod
+    async def _until_gone(receive: Receive) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+
+def _document(item: Event | BullpenError, scope: Scope) -> tuple[bytes, dict[str, Any]]:
+    match item:
+        case Started():
+            return b"start", {
+                "run_id": item.run_id,
+                "session_id": item.session_id,
+                "agent_type": item.agent_type,
+                "agent_name": item.agent_name,
+            }
+        case Delta():
+            return b"delta", {"text": item.text}
+        case ToolStep():
+            return b"tool", {"tool": item.tool, "call_id": item.call_id, "status": item.status}
+        case Done():
+            return b"done", answer_document(item.answer)
+        case BullpenError():
+            return b"error", problem(item, scope=scope) | failed_run(item, scope=scope)

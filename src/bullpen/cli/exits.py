@@ -1,0 +1,28 @@
+"""How a command ends when something is wrong: one message on standard error, and a code."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import typer
+
+from bullpen.errors import BullpenError, Misconfigured
+
+__all__ = ["FAILED", "WRONG", "told"]
+
+FAILED: Final = 1
+WRONG: Final = 2
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Tells of an error of ours in place of a traceback, and exits: 2 when the operator must change something."""
+    try:
+        yield
+    except Misconfigured as error:
+        sys.stderr.write("bullpen: the configuration is wrong:\n" + "".join(f"  {one}\n" for one in error.problems))
+        raise typer.Exit(WRONG) from None
+    except BullpenError as error:
+        sys.stderr.write(f"bullpen: {error.detail}\n")
+        raise typer.Exit(FAILED) from None

@@ -1,0 +1,6 @@
+"""One agent, one answer: the story every door tells, whole, streamed or in a batch."""
+
+from bullpen.execution.batch import Batch
+from bullpen.execution.execution import Execution
+
+__all__ = ["Batch", "Execution"]

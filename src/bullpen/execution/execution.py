@@ -1,0 +1,150 @@
+"""THE story: one caller asks one agent for one answer.
+
+    may the caller use it? → is the request's schema sound? → a lane, in time → the agent → the answer, and its record
+
+Every door ends here: `POST /agent/execute`, its stream, a batch, the command line. Nothing is governed twice or not
+at all.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+
+from bullpen.agents import AgentDefinition, Catalogue, OutputSchema, Result, Runner
+from bullpen.caller import Caller
+from bullpen.errors import DeadlineExceeded
+from bullpen.execution.record import Record
+from bullpen.llm.run import ModelRun
+from bullpen.messages import Answer, Done, Event, Request, Started
+from bullpen.pool import Lane, Pool
+from bullpen.resilience import Deadline
+from bullpen.security.authorization import Policy
+from bullpen.telemetry import Metrics
+
+__all__ = ["Execution"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Everything one run needs on its way down."""
+
+    request: Request
+    caller: Caller
+    definition: AgentDefinition
+    schema: OutputSchema | None
+    model: ModelRun
+    record: Record
+
+
+class Execution:
+    """Runs requests for callers."""
+
+    def __init__(self, *, catalogue: Catalogue, pool: Pool, runner: Runner, policy: Policy, metrics: Metrics) -> None:
+        self._catalogue = catalogue
+        self._pool = pool
+        self._runner = runner
+        self._policy = policy
+        self._metrics = metrics
+
+    def agents(self, caller: Caller) -> list[AgentDefinition]:
+        """The agents the caller may use, in the catalogue's order."""
+        return [each for each in self._catalogue if self._policy.allows(caller, each.permission)]
+
+    def agent(self, agent_type: str, caller: Caller) -> AgentDefinition:
+        """The agent of that type.
+
+        Raises:
+            UnknownAgent: Names the ones the caller may use.
+            Forbidden: It is there, and not for this caller.
+        """
+        definition = self._catalogue.find(agent_type)
+        if definition is None:
+            raise self._catalogue.unknown(agent_type, visible=[each.type for each in self.agents(caller)])
+        self._policy.require(caller, definition.permission)
+        return definition
+
+    async def execute(self, request: Request, caller: Caller, *, deadline: Deadline) -> Answer:
+        """Runs the request to its answer.
+
+        Raises:
+            BullpenError: Any kind of `Refused`, `Unavailable` or `RunFailed`, or `Unexpected`.
+        """
+        run = self._begin(request, caller, deadline)
+        with run.record.kept(), run.model.as_current():
+            async with self._lane(run) as lane:
+                result = await self._runner.run(lane.agent, request=request, caller=caller, schema=run.schema)
+            return run.record.answer(result, lane)
+
+    async def stream(self, request: Request, caller: Caller, *, deadline: Deadline) -> AsyncGenerator[Event]:
+        """The same, told as it happens: `Started`, then deltas and tool steps, and `Done` last.
+
+        The generator must be iterated and closed by one task: the run is found by its model calls in that task's
+        context.
+        """
+        run = self._begin(request, caller, deadline)
+        with run.record.kept(), run.model.as_current():
+            async with self._lane(run) as lane:
+                yield Started(
+                    run_id=request.run_id,
+                    session_id=request.session_id,
+                    agent_type=run.definition.type,
+                    agent_name=lane.name,
+                )
+                steps = self._runner.stream(lane.agent, request=request, caller=caller, schema=run.schema)
+                async with aclosing(steps):
+                    async for step in steps:
+                        if isinstance(step, Result):
+                            result = step.value
+                        else:
+                            yield step
+            answer = run.record.answer(result, lane)
+        yield Done(answer)
+
+    def _begin(self, request: Request, caller: Caller, deadline: Deadline) -> _Run:
+        definition = self.agent(request.agent_type, caller)
+        if request.output_schema is None:
+            schema = self._catalogue.schema(definition.type)
+        else:
+            schema = OutputSchema.of_json_schema(request.output_schema)
+        if request.timeout is not None:
+            deadline = deadline.shortened(request.timeout)
+        model = ModelRun(
+            run_id=request.run_id,
+            session_id=request.session_id,
+            tenant=caller.tenant,
+            user_id=caller.user_id,
+            agent_type=definition.type,
+            deadline=deadline,
+        )
+        record = Record(
+            definition=definition, run=model, model=self._catalogue.model(definition.type), metrics=self._metrics
+        )
+        return _Run(request, caller, definition, schema, model, record)
+
+    @asynccontextmanager
+    async def _lane(self, run: _Run) -> AsyncIterator[Lane]:
+        """A lane, with everything inside bounded by the deadline."""
+        deadline = run.model.deadline
+        deadline.check()
+        lanes = self._pool.lane(
+            run.definition.type, tenant=run.caller.tenant, priority=run.request.priority, deadline=deadline
+        )
+        try:
+            async with asyncio.timeout(deadline.remaining()) as bound, lanes as lane:
+                run.record.granted(lane)
+                yield lane
+        except TimeoutError:
+            if not bound.expired():
+                raise
+            raise self._too_late(run) from None
+        # Agno may swallow the cancellation (trap T13); a late answer is late all the same.
+        if bound.expired():
+            raise self._too_late(run)
+
+    @staticmethod
+    def _too_late(run: _Run) -> DeadlineExceeded:
+        return DeadlineExceeded(
+            f"Run {run.model.run_id} of agent '{run.definition.type}' outlived its deadline and was stopped. "
+            "Send a longer `timeout`, or a smaller task."
+        )
