@@ -19,16 +19,19 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from bullpen import __version__
 from bullpen.agents import Builder, Catalogue, Runner, Toolbox
 from bullpen.clock import SystemClock
-from bullpen.costs import MeteredUsage, PriceList
+from bullpen.costs.prices import PriceList
+from bullpen.costs.usage import MeteredUsage
 from bullpen.errors import Misconfigured
 from bullpen.execution import Execution
 from bullpen.llm import AllowAll, Endpoint, ModelName, Models
 from bullpen.operations import Dependency, Health
-from bullpen.pool import LocalPool, Pool
+from bullpen.pool import Pool
+from bullpen.pool.local import LocalPool
 from bullpen.security.authentication import Authenticator, KeyRing, Tokens, pepper_from
 from bullpen.security.authentication.first import data_folder, first_key, server_secret
 from bullpen.security.authentication.sql import SqlKeyStore
-from bullpen.security.authorization import Policy, RoleTable
+from bullpen.security.authorization import Policy
+from bullpen.security.authorization.roles import RoleTable
 from bullpen.settings import Settings
 from bullpen.stores import open_engine, open_redis
 from bullpen.stores import redis as redis_store

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from bullpen.costs import PriceList
+from bullpen.costs.prices import PriceList
 from bullpen.errors import Misconfigured
 from bullpen.llm.ports import ModelName, Prices
 from bullpen.telemetry import Metrics

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from structlog.testing import capture_logs
 
-from bullpen.costs import MeteredUsage
+from bullpen.costs.usage import MeteredUsage
 from bullpen.llm.ports import Attempt, ModelName, Outcome, UsageSink
 from bullpen.telemetry import Metrics
 from tests.stubs.exposition import Exposition

@@ -14,7 +14,8 @@ from bullpen.errors import (
     ShuttingDown,
     UnknownAgent,
 )
-from bullpen.pool import Lane, LocalPool, Pool
+from bullpen.pool import Lane, Pool
+from bullpen.pool.local import LocalPool
 from bullpen.resilience import Deadline
 from bullpen.telemetry import Metrics
 from tests.stubs.clock import StillClock

@@ -1,0 +1,119 @@
+"""The first start: a folder, a secret and a key for whoever runs Bullpen on a laptop.
+
+All of it is made once and found again. Two first starts at the same moment agree on what they find.
+"""
+
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from bullpen.errors import Misconfigured
+from bullpen.security.authentication import keys
+from bullpen.security.authentication.identity import DEFAULT_TENANT
+from bullpen.security.authentication.keys import ApiKey
+from bullpen.security.authentication.ports import KeyRecord, KeyStore
+
+__all__ = ["admit", "data_folder", "first_key", "server_secret"]
+
+_FIRST_USER: Final = "admin"
+_SECRET_LENGTH: Final = 64
+
+
+def data_folder(path: Path) -> Path:
+    """Makes the folder, for its owner alone (mode 0700), unless it is there.
+
+    Raises:
+        Misconfigured: It cannot be made.
+    """
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise Misconfigured(f"The data folder {path} cannot be made: {error.strerror}.") from error
+    return path
+
+
+def server_secret(folder: Path) -> str:
+    """The secret of this data folder, 64 hex digits: read from `secret`, which is made (mode 0600) if need be.
+
+    Raises:
+        Misconfigured: The file cannot be read or made, or holds something else.
+    """
+    path = folder / "secret"
+    text = _once(path, secrets.token_hex(_SECRET_LENGTH // 2))
+    if len(text) < _SECRET_LENGTH:
+        raise Misconfigured(f"{path} does not hold a secret. Remove it, and `api-key` beside it, and start again.")
+    return text
+
+
+async def first_key(folder: Path, *, store: KeyStore, pepper: bytes, now: float) -> ApiKey:
+    """The administrator's key of this data folder: read from `api-key`, which is made (mode 0600) if need be.
+
+    The store has its record afterwards, even when the database was deleted in between.
+
+    Raises:
+        Misconfigured: The file cannot be read or made, holds something else, or was made with another secret.
+        DependencyDown: The store is away.
+    """
+    path = folder / "api-key"
+    return await admit(_once(path, keys.generate().text), source=path, store=store, pepper=pepper, now=now)
+
+
+async def admit(text: str, *, source: Path, store: KeyStore, pepper: bytes, now: float) -> ApiKey:
+    """Makes sure that the store has this key, as an administrator's. A revoked key stays revoked.
+
+    Args:
+        text: The key in the clear.
+        source: The file it came from, named in errors.
+        store: Where keys are kept.
+        pepper: The server's.
+        now: Seconds since 1970.
+
+    Raises:
+        Misconfigured: It is not a key, or the store has one of this id that was made with another secret.
+        DependencyDown: The store is away.
+    """
+    key = keys.parse(text)
+    if key is None:
+        raise Misconfigured(f"{source} does not hold an API key. Remove it and start again.")
+    record = KeyRecord(
+        id=key.id,
+        digest=keys.digest(key, pepper=pepper),
+        name="first key",
+        user_id=_FIRST_USER,
+        tenant=DEFAULT_TENANT,
+        roles=frozenset({"admin"}),
+        created_at=now,
+    )
+    if not await store.add(record):
+        await _same(record, source=source, store=store)
+    return key
+
+
+async def _same(record: KeyRecord, *, source: Path, store: KeyStore) -> None:
+    digests = [kept.digest for kept in await store.load() if kept.id == record.id]
+    if record.digest not in digests:
+        raise Misconfigured(f"The key in {source} was made with another secret. Remove the file and start again.")
+
+
+def _once(path: Path, text: str) -> str:
+    """What the file holds; `text`, if it did not exist. A reader never finds it half written."""
+    try:
+        if not path.exists():
+            _create(path, text)
+        return path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misconfigured(f"{path} cannot be read or made ({type(error).__name__}).") from error
+
+
+def _create(path: Path, text: str) -> None:
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+            file.write(text + "\n")
+        # A link, unlike a rename, fails when the name is taken: of two writers the first wins, whole.
+        with suppress(FileExistsError):
+            path.hardlink_to(draft)
+    finally:
+        draft.unlink(missing_ok=True)

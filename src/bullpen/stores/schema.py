@@ -1,0 +1,126 @@
+"""The database's schema: which revision it has, and how it gets today's.
+
+The scripts are in `db/migrations` of a checkout and in `bullpen/stores/migrations` of an installed package.
+"""
+
+import asyncio
+from pathlib import Path
+from typing import Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from bullpen.errors import DependencyDown, Misconfigured
+from bullpen.stores.sql import IMMEDIATE, sql_errors
+
+__all__ = ["VERSION_TABLE", "current", "is_current", "newest", "upgrade", "wait_until_current"]
+
+VERSION_TABLE: Final = "bullpen_version"
+"""Not alembic's default name: another application may keep its own revision in the same database."""
+
+_LOCK: Final = 0x62756C6C70656E  # "bullpen": the advisory lock of Postgres that a migration holds
+_POLL: Final = 0.25
+_HERE: Final = Path(__file__).resolve()
+
+
+async def upgrade(engine: AsyncEngine, *, longest: float = 300.0) -> str:
+    """Brings the schema to the newest revision, in one transaction, and returns that revision.
+
+    Any number of processes may call this at once: one migrates, the others wait and find nothing to do. The lock is
+    an advisory one on Postgres and the write lock of the file on SQLite, and ends with the transaction.
+
+    Raises:
+        DependencyDown: The database failed, or was not done in `longest` seconds; nothing was changed.
+        Misconfigured: The schema was made by a newer Bullpen.
+    """
+    with sql_errors():
+        async with asyncio.timeout(longest), engine.execution_options(**IMMEDIATE).begin() as connection:
+            if connection.dialect.name == "postgresql":
+                await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+            await connection.run_sync(_upgrade)
+    return newest()
+
+
+async def current(engine: AsyncEngine) -> str | None:
+    """The revision the schema has; None when it was never migrated.
+
+    Raises:
+        DependencyDown: The database failed.
+    """
+    with sql_errors():
+        async with engine.connect() as connection:
+            return await connection.run_sync(_revision)
+
+
+async def is_current(engine: AsyncEngine) -> bool:
+    """Whether the schema is exactly what this version needs.
+
+    Raises:
+        DependencyDown: The database failed.
+    """
+    return await current(engine) == newest()
+
+
+async def wait_until_current(engine: AsyncEngine, *, longest: float) -> None:
+    """Returns as soon as somebody has migrated the database, and bears with one that is away meanwhile.
+
+    Raises:
+        DependencyDown: It was not migrated within `longest` seconds.
+    """
+    needed, found = newest(), "unknown"
+    try:
+        async with asyncio.timeout(longest):
+            while True:
+                found = await _glance(engine)
+                if found == needed:
+                    return
+                await asyncio.sleep(_POLL)
+    except TimeoutError:
+        raise DependencyDown(
+            f"The database has revision {found}; this version needs {needed}. Run `bullpen migrate`."
+        ) from None
+
+
+def newest() -> str:
+    """The revision this version needs."""
+    head = ScriptDirectory.from_config(_config()).get_current_head()
+    if head is None:
+        raise Misconfigured(f"There are no migrations in {_scripts()}. Install Bullpen again.")
+    return head
+
+
+async def _glance(engine: AsyncEngine) -> str:
+    try:
+        return await current(engine) or "none"
+    except DependencyDown:
+        return "unknown"
+
+
+def _upgrade(connection: Connection) -> None:
+    config = _config()
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise Misconfigured(f"The database cannot be migrated to {newest()}: {error}.") from error
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE}).get_current_revision()
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_scripts()).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _scripts() -> Path:
+    installed = _HERE.parent / "migrations"
+    return installed if installed.is_dir() else _HERE.parents[3] / "db" / "migrations"

@@ -1,0 +1,118 @@
+"""From a credential to a caller."""
+
+import jwt
+import pytest
+
+from bullpen.errors import DependencyDown, Unauthenticated
+from bullpen.security.authentication import Authenticator, KeyRing, Tokens, issue, pepper_from
+from bullpen.security.authentication.keys import ApiKey, generate
+from bullpen.security.authentication.local import LocalKeyStore
+from tests.stubs.clock import StillClock
+
+SECRET = "s" * 64
+PEPPER = pepper_from(SECRET)
+
+
+@pytest.fixture
+def clock() -> StillClock:
+    return StillClock()
+
+
+@pytest.fixture
+def store() -> LocalKeyStore:
+    return LocalKeyStore()
+
+
+@pytest.fixture
+async def ring(store: LocalKeyStore, clock: StillClock) -> KeyRing:
+    ring = KeyRing(store, pepper=PEPPER, clock=clock)
+    await ring.refresh()
+    return ring
+
+
+@pytest.fixture
+async def key(store: LocalKeyStore, ring: KeyRing, clock: StillClock) -> ApiKey:
+    key, record = issue(
+        pepper=PEPPER,
+        now=clock.now(),
+        name="n",
+        user_id="u",
+        tenant="acme",
+        roles=["user"],
+        attributes={"project": "p"},
+    )
+    await store.add(record)
+    await ring.refresh()
+    return key
+
+
+@pytest.fixture
+def authenticator(ring: KeyRing, clock: StillClock) -> Authenticator:
+    return Authenticator(ring, Tokens(SECRET, clock=clock))
+
+
+@pytest.fixture
+def token(clock: StillClock) -> str:
+    return jwt.encode({"user_id": "t", "iat": clock.now(), "exp": clock.now() + 60}, SECRET, algorithm="HS256")
+
+
+def test_a_key_opens_in_either_place(authenticator: Authenticator, key: ApiKey) -> None:
+    """`X-API-Key` or bearer, and the same one in both is no contradiction."""
+    callers = [
+        authenticator.authenticate(api_key=key.text),
+        authenticator.authenticate(bearer=key.text),
+        authenticator.authenticate(api_key=key.text, bearer=key.text),
+    ]
+    assert callers[0] == callers[1] == callers[2]
+    caller = callers[0]
+    assert (caller.user_id, caller.tenant, caller.roles) == ("u", "acme", frozenset({"user"}))
+    assert caller.attributes == {"project": "p"}
+
+
+def test_a_credential_is_named_without_its_secret(authenticator: Authenticator, key: ApiKey) -> None:
+    """Logs name the key by its id."""
+    assert authenticator.authenticate(api_key=key.text).credential == f"api_key:{key.id}"
+
+
+def test_a_token_opens_as_bearer_only(authenticator: Authenticator, token: str) -> None:
+    """`X-API-Key` is for keys."""
+    assert authenticator.authenticate(bearer=token).user_id == "t"
+    with pytest.raises(Unauthenticated):
+        authenticator.authenticate(api_key=token)
+
+
+def test_two_different_credentials_are_refused(authenticator: Authenticator, key: ApiKey, token: str) -> None:
+    """Nobody acts in another's name because a proxy added a header; not even when both are good."""
+    with pytest.raises(Unauthenticated, match="Two different"):
+        authenticator.authenticate(api_key=key.text, bearer=token)
+
+
+@pytest.mark.parametrize("absent", [None, ""])
+def test_no_credential_is_told_what_to_send(authenticator: Authenticator, absent: str | None) -> None:
+    """An empty header is none."""
+    with pytest.raises(Unauthenticated, match="X-API-Key"):
+        authenticator.authenticate(api_key=absent, bearer=absent)
+
+
+@pytest.mark.parametrize("credential", ["x" * 8193, "bp_" + "a" * 100_000, "bp_ü", "\ud800", "\x00", "bp_", ".."])
+def test_nonsense_is_refused_in_either_place(authenticator: Authenticator, credential: str) -> None:
+    """Huge, not ASCII, or nothing we know: never a defect."""
+    for given in ({"api_key": credential}, {"bearer": credential}):
+        with pytest.raises(Unauthenticated):
+            authenticator.authenticate(**given)
+
+
+def test_without_tokens_only_keys_open(ring: KeyRing, key: ApiKey, token: str) -> None:
+    """A server may do without a signing secret."""
+    keys_only = Authenticator(ring)
+    assert keys_only.authenticate(bearer=key.text).user_id == "u"
+    with pytest.raises(Unauthenticated, match="API key"):
+        keys_only.authenticate(bearer=token)
+
+
+def test_tokens_open_while_keys_cannot_be_checked(store: LocalKeyStore, clock: StillClock, token: str) -> None:
+    """They need no store."""
+    authenticator = Authenticator(KeyRing(store, pepper=PEPPER, clock=clock), Tokens(SECRET, clock=clock))
+    assert authenticator.authenticate(bearer=token).user_id == "t"
+    with pytest.raises(DependencyDown):
+        authenticator.authenticate(api_key=generate().text)

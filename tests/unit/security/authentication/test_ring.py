@@ -1,0 +1,234 @@
+"""The key ring: quick, fresh, and closed when it cannot be either."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from timeit import timeit
+
+import pytest
+
+from bullpen.errors import DependencyDown, Unauthenticated
+from bullpen.security.authentication.keys import ApiKey, digest, generate, issue, pepper_from
+from bullpen.security.authentication.local import LocalKeyStore
+from bullpen.security.authentication.ports import KeyRecord
+from bullpen.security.authentication.ring import KeyRing
+from tests.stubs.clock import StillClock
+
+PEPPER = pepper_from("s" * 32)
+
+
+class Store(LocalKeyStore):
+    """A store that can be away, slow or broken, and counts how often it is asked for everything."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.failure: Exception | None = None
+        self.slow = False
+        self.loads = 0
+        self.looked = asyncio.Event()
+
+    async def version(self) -> tuple[int, ...]:
+        self.looked.set()
+        if self.slow:
+            await asyncio.Event().wait()
+        if self.failure:
+            raise self.failure
+        return await super().version()
+
+    async def load(self) -> Sequence[KeyRecord]:
+        self.loads += 1
+        return await super().load()
+
+    async def look(self) -> None:
+        """Returns when the ring has asked once more, and has had the answer."""
+        for _ in range(2):
+            self.looked.clear()
+            await asyncio.wait_for(self.looked.wait(), 10)
+
+
+@pytest.fixture
+def clock() -> StillClock:
+    return StillClock()
+
+
+@pytest.fixture
+def store() -> Store:
+    return Store()
+
+
+@pytest.fixture
+def ring(store: Store, clock: StillClock) -> KeyRing:
+    return KeyRing(store, pepper=PEPPER, clock=clock, poll_every=0.001, patience=5.0, stale_after=30.0)
+
+
+async def added(store: Store, clock: StillClock, *, lifetime: float | None = None) -> ApiKey:
+    key, record = issue(pepper=PEPPER, now=clock.now(), name="n", user_id="u", lifetime=lifetime)
+    await store.add(record)
+    return key
+
+
+def refusal(ring: KeyRing, text: str) -> str:
+    try:
+        ring.verify(text)
+    except Unauthenticated as error:
+        return error.detail
+    raise AssertionError("it opened")
+
+
+async def test_a_key_of_the_store_opens(ring: KeyRing, store: Store, clock: StillClock) -> None:
+    """Verifying gives the record."""
+    key = await added(store, clock)
+    await ring.refresh()
+    assert ring.verify(key.text).id == key.id
+
+
+async def test_whatever_is_wrong_is_refused_in_the_same_words(ring: KeyRing, store: Store, clock: StillClock) -> None:
+    """Unknown, wrong, expired, revoked, malformed: the caller cannot tell which."""
+    good, expired, revoked = [await added(store, clock, lifetime=10.0) for _ in range(3)]
+    await store.revoke(revoked.id, at=clock.now())
+    await ring.refresh()
+    wrong = ApiKey(good.id, generate().secret)
+    swapped = ApiKey(good.id, revoked.secret)
+    told = {refusal(ring, key.text) for key in (generate(), wrong, swapped, revoked)}
+    clock.pass_time(10.0)
+    told |= {refusal(ring, expired.text), refusal(ring, "nonsense"), refusal(ring, "")}
+    assert len(told) == 1
+
+
+async def test_a_digest_made_with_another_pepper_opens_nothing(ring: KeyRing, store: Store, clock: StillClock) -> None:
+    """Whoever can write to the database still cannot make a key."""
+    key, record = issue(pepper=PEPPER, now=clock.now(), name="n", user_id="u")
+    await store.add(replace(record, digest=digest(key, pepper=b"guessed")))
+    await ring.refresh()
+    assert refusal(ring, key.text)
+
+
+async def test_new_and_revoked_keys_are_known_after_the_next_look(
+    ring: KeyRing, store: Store, clock: StillClock
+) -> None:
+    """Nobody restarts anything."""
+    async with ring:
+        key = await added(store, clock)
+        await store.look()
+        assert ring.verify(key.text).id == key.id
+        await store.revoke(key.id, at=clock.now())
+        await store.look()
+        assert refusal(ring, key.text)
+
+
+async def test_an_unchanged_store_is_not_read_again(ring: KeyRing, store: Store, clock: StillClock) -> None:
+    """Looking costs one small question."""
+    await added(store, clock)
+    for _ in range(5):
+        await ring.refresh()
+    assert store.loads == 1
+
+
+async def test_the_last_known_keys_stand_for_a_while_and_then_it_is_closed(
+    ring: KeyRing, store: Store, clock: StillClock
+) -> None:
+    """Failure mode: closed, after `stale_after` seconds without an answer; open again with the first one."""
+    key = await added(store, clock)
+    await ring.refresh()
+    store.failure = DependencyDown("away")
+    clock.pass_time(30.0)
+    with pytest.raises(DependencyDown):
+        await ring.refresh()
+    assert ring.verify(key.text).id == key.id
+    clock.pass_time(0.1)
+    with pytest.raises(DependencyDown):
+        ring.verify(key.text)
+    store.failure = None
+    await ring.refresh()
+    assert ring.verify(key.text).id == key.id
+
+
+async def test_nobody_gets_in_before_the_first_load(ring: KeyRing, store: Store) -> None:
+    """A store that is away at the start delays nothing and opens nothing."""
+    store.failure = DependencyDown("away")
+    async with ring:
+        assert ring.stale
+        with pytest.raises(DependencyDown):
+            ring.verify(generate().text)
+
+
+async def test_a_store_that_hangs_is_away(store: Store, clock: StillClock) -> None:
+    """Patience ends."""
+    store.slow = True
+    ring = KeyRing(store, pepper=PEPPER, clock=clock, patience=0.01)
+    with pytest.raises(DependencyDown):
+        await ring.refresh()
+
+
+@pytest.mark.parametrize("failure", [DependencyDown("away"), RuntimeError("a defect")])
+async def test_looking_goes_on_after_any_failure(
+    ring: KeyRing, store: Store, clock: StillClock, failure: Exception
+) -> None:
+    """Not even a defect of the store ends it."""
+    async with ring:
+        store.failure = failure
+        await store.look()
+        store.failure = None
+        key = await added(store, clock)
+        await store.look()
+        assert ring.verify(key.text).id == key.id
+
+
+async def test_an_outage_is_told_once(ring: KeyRing, store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    """One line when the store goes away and one when it is back, however often it is asked."""
+    caplog.set_level(logging.INFO, "bullpen.security")
+    async with ring:
+        store.failure = DependencyDown("away")
+        for _ in range(3):
+            await store.look()
+        store.failure = None
+        await store.look()
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+
+
+async def test_the_ring_stops_looking_when_it_is_closed(ring: KeyRing, store: Store) -> None:
+    """No task is left behind."""
+    async with ring:
+        await store.look()
+    assert [task.get_name() for task in asyncio.all_tasks() if task.get_name() == "key-ring"] == []
+
+
+async def test_an_overtaken_look_does_not_bring_back_what_was_revoked(clock: StillClock) -> None:
+    """Looks take turns, so the last answer to be asked for is the one that stands."""
+    answer, asked = asyncio.Event(), asyncio.Event()
+
+    class Slow(Store):
+        async def load(self) -> Sequence[KeyRecord]:
+            records = await super().load()
+            if self.loads == 1:
+                asked.set()
+                await answer.wait()
+            return records
+
+    slow = Slow()
+    key = await added(slow, clock)
+    ring = KeyRing(slow, pepper=PEPPER, clock=clock)
+    first = asyncio.create_task(ring.refresh())
+    await asked.wait()
+    await slow.revoke(key.id, at=clock.now())
+    second = asyncio.create_task(ring.refresh())
+    await asyncio.sleep(0)
+    answer.set()
+    await asyncio.gather(first, second)
+    assert refusal(ring, key.text)
+
+
+async def test_an_unknown_id_costs_the_same_work_as_a_known_one(ring: KeyRing, store: Store, clock: StillClock) -> None:
+    """Nobody learns from the time an answer takes which ids exist."""
+    known = ApiKey((await added(store, clock)).id, generate().secret).text
+    unknown = generate().text
+    await ring.refresh()
+
+    def work(text: str) -> float:
+        return timeit(lambda: refusal(ring, text), number=100)
+
+    # The least of many, taken in turns, is free of what else the machine did meanwhile.
+    rounds = [(work(known), work(unknown)) for _ in range(40)]
+    ratio = min(one for one, _ in rounds) / min(other for _, other in rounds)
+    assert 0.75 < ratio < 1.33

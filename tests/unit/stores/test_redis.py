@@ -1,0 +1,43 @@
+"""Opening Redis."""
+
+import pytest
+from redis.exceptions import ResponseError
+
+from bullpen.errors import DependencyDown, Misconfigured
+from bullpen.stores.redis import open_redis, redis_errors
+
+
+def password(url: str, given: str | None) -> object:
+    return open_redis(url, password=given).connection_pool.connection_kwargs.get("password")
+
+
+def test_a_url_without_a_password_takes_the_one_given() -> None:
+    """A password in the URL wins over the argument; an empty one is none."""
+    assert password("redis://h", "given") == "given"
+    assert password("redis://:own@h", "given") == "own"
+    assert password("redis://h", "") is None
+
+
+@pytest.mark.parametrize(
+    ("url", "tls"), [("redis://h", False), ("valkey://h", False), ("rediss://h", True), ("valkeys://h", True)]
+)
+def test_valkey_has_its_own_schemes(url: str, tls: bool) -> None:
+    """`valkey:` means `redis:`, and `valkeys:` means `rediss:`."""
+    assert ("SSL" in open_redis(url).connection_pool.connection_class.__name__) is tls
+
+
+@pytest.mark.parametrize("url", ["http://:hunter2@h", "redis://:x@h:hunter2", "", "hunter2"])
+def test_another_url_is_refused_without_repeating_it(url: str) -> None:
+    """No password reaches the log."""
+    with pytest.raises(Misconfigured) as caught:
+        open_redis(url)
+    assert "hunter2" not in str(caught.value)
+    assert caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize("error", [ResponseError("no"), ConnectionError(), TimeoutError()])
+def test_every_failure_of_the_server_is_translated(error: Exception) -> None:
+    """Whoever uses Redis meets one kind of error."""
+    with pytest.raises(DependencyDown) as caught, redis_errors():
+        raise error
+    assert caught.value.__cause__ is error
