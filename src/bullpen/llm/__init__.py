@@ -3,3 +3,11 @@
 Every model an agent can reach is a `GuardedModel` made here: it bounds, classifies, meters and prices each call, in
 one place, and books every attempt. Nothing else in the house calls a model.
 """
+
+from bullpen.llm.call import CallSettings, Endpoint
+from bullpen.llm.guarded import GuardedModel
+from bullpen.llm.local import AllowAll
+from bullpen.llm.models import Models
+from bullpen.llm.ports import ModelName
+
+__all__ = ["AllowAll", "CallSettings", "Endpoint", "GuardedModel", "ModelName", "Models"]

@@ -27,7 +27,7 @@ class Attempt:
         number: Counts from 1 inside the run, over all its model calls.
         cost: Micro-dollars.
         estimated: The tokens were estimated, because the call ended before the provider told them.
-        counted: The attempt's answer was used. False means the tokens were spent and lost, and are charged all the same.
+        counted: The answer was used. False means its tokens were spent and lost, and are charged all the same.
         duration: Seconds.
     """
 
@@ -74,8 +74,13 @@ class Budget(Protocol):
     Failure mode: closed for a hard limit. The default allows everything until the money issue fits a ledger.
     """
 
-    async def reserve(self, *, tenant: str, user_id: str, model: ModelName, estimate: int) -> str:
-        """Holds `estimate` micro-dollars and returns a reservation id, or raises one of our errors."""
+    async def reserve(
+        self, *, tenant: str, user_id: str, model: ModelName, input_tokens: int, output_tokens: int
+    ) -> str:
+        """Holds what so many tokens would cost and returns a reservation id, or raises one of our errors.
+
+        The tokens are what the call may use at most: those sent, estimated, and the longest answer allowed.
+        """
         ...
 
     async def settle(self, reservation: str, *, cost: int) -> None:

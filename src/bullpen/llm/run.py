@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from threading import Lock
 
 from bullpen.errors import BullpenError
 from bullpen.messages import Usage
@@ -43,6 +44,7 @@ class ModelRun:
     away_seconds: float = 0.0
     _busy: int = field(default=0, repr=False)
     _busy_since: float = field(default=0.0, repr=False)
+    _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     @property
     def usage(self) -> Usage:
@@ -60,17 +62,24 @@ class ModelRun:
 
     @contextmanager
     def away(self) -> Iterator[None]:
-        """Counts the block as time spent outside Bullpen: in a model or a tool. Overlapping blocks count once."""
-        clock = self.deadline.clock
-        if self._busy == 0:
-            self._busy_since = clock.monotonic()
-        self._busy += 1
+        """Counts the block as time spent outside Bullpen: in a model or a tool. Overlapping blocks count once.
+
+        May be entered from any thread: synchronous tools run in threads of their own.
+        """
+        self._step(+1)
         try:
             yield
         finally:
-            self._busy -= 1
+            self._step(-1)
+
+    def _step(self, change: int) -> None:
+        with self._lock:
+            now = self.deadline.clock.monotonic()
             if self._busy == 0:
-                self.away_seconds += clock.monotonic() - self._busy_since
+                self._busy_since = now
+            self._busy += change
+            if self._busy == 0:
+                self.away_seconds += now - self._busy_since
 
 
 def current_run() -> ModelRun | None:
