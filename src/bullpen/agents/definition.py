@@ -1,0 +1,71 @@
+"""What an agent is, before it is built: the fields of one entry in the catalogue."""
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from bullpen.llm import CallSettings
+
+__all__ = ["AgentDefinition", "Isolation", "Reasoning"]
+
+Reasoning: TypeAlias = Literal["none", "tools", "native"]
+Isolation: TypeAlias = Literal["shared", "instance"]
+
+_Slug: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
+_Word: TypeAlias = Annotated[str, StringConstraints(min_length=1)]
+_Reference: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[\w.]+:[\w.]+$")]
+_Words: TypeAlias = Annotated[tuple[_Word, ...], Field(strict=False)]
+
+
+class AgentDefinition(BaseModel):
+    """One agent type, as an operator describes it.
+
+    Attributes:
+        type: The name callers use; also the id of the Agno agent.
+        version: Changes whenever the agent's behaviour does.
+        model: An alias of the settings such as `fast`, or `provider:id`. With a `source`, used only where the
+            user's object brings no model of its own.
+        fallback_models: Tried in order when `model` fails.
+        retries: Of one model call, before the next model is tried.
+        timeout: Seconds for one model call.
+        tools: Names from the toolbox. With a `source`, they are added to what the object brings.
+        reasoning: `tools` gives the model a scratchpad, `native` uses the model's own reasoning.
+        output_schema: A JSON Schema, or `module:attribute` of a pydantic model; the result must match it.
+        max_concurrent: Runs of this type at once; None leaves the pool's own bound.
+        isolation: `shared` when one instance serves all runs, `instance` when its tools keep state.
+        permission: What a caller needs to run it.
+        task_category: A label for metrics.
+        source: `module:attribute` of an Agno Agent, Team or Workflow, or of a function without arguments making one.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    type: _Slug
+    version: _Word = "1"
+    description: str = ""
+    instructions: str = ""
+    model: _Word = "fast"
+    fallback_models: _Words = ()
+    retries: int = Field(default=3, ge=0, le=10)
+    temperature: float = Field(default=0.1, ge=0, le=2)
+    max_tokens: int = Field(default=2048, ge=1)
+    timeout: float = Field(default=30.0, gt=0)
+    tools: _Words = ()
+    reasoning: Reasoning = "none"
+    output_schema: dict[str, Any] | _Reference | None = None
+    max_concurrent: int | None = Field(default=None, ge=1)
+    isolation: Isolation = "shared"
+    permission: _Word = "agent:execute:basic"
+    task_category: _Slug = "general"
+    source: _Reference | None = None
+
+    @property
+    def call(self) -> CallSettings:
+        """How this agent's models are called."""
+        return CallSettings(
+            temperature=self.temperature,
+            max_tokens=self.max_tokens,
+            timeout=self.timeout,
+            retries=self.retries,
+            fallbacks=self.fallback_models,
+        )

@@ -1,0 +1,103 @@
+"""What became of a run, once Agno says it is over.
+
+Agno does not raise: a failed model, tool or guardrail is a status, and the error's text is in the content (trap T1).
+A failed workflow step is skipped and the workflow says completed (trap T12). Here every such end becomes an answer
+or an error of ours, whose text never repeats a provider's, a tool's or the user's.
+
+A team whose member failed has not failed: the leader is told and decides. What counts is whether the leader answered.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator
+from typing import TypeAlias
+
+from agno.run.agent import RunOutput
+from agno.run.base import RunStatus
+from agno.run.team import TeamRunOutput
+from agno.run.workflow import WorkflowRunOutput
+from agno.workflow import StepOutput
+
+from bullpen.agents.output import OutputSchema, plain
+from bullpen.errors import BullpenError, Cancelled, ModelNonsense, RunFailed
+from bullpen.llm.run import current_run
+from bullpen.messages import Json, Request
+
+__all__ = ["Ended", "failure", "settled"]
+
+_log = logging.getLogger(__name__)
+
+Ended: TypeAlias = RunOutput | TeamRunOutput | WorkflowRunOutput
+_Steps: TypeAlias = Iterable[StepOutput | list[StepOutput]]
+
+
+def settled(ended: Ended | None, *, request: Request, schema: OutputSchema | None) -> Json:
+    """The result of a run that succeeded.
+
+    Raises:
+        RunFailed: It did not: the cause a model call left behind, or that a step or the run itself failed.
+        ResultMismatch: The result does not match `schema`.
+        ModelNonsense: There is no result.
+        Cancelled: It was cancelled.
+    """
+    if ended is None or ended.status is not RunStatus.completed:
+        raise failure(request, status=ended.status if ended else None)
+    failed = next(_failed_steps(ended), None) if isinstance(ended, WorkflowRunOutput) else None
+    if failed is not None:
+        raise failure(request, step=failed)
+    return _result(ended.content, request, schema)
+
+
+def failure(request: Request, *, status: RunStatus | None = None, step: str | None = None) -> BullpenError:
+    """The error to raise for a run that did not succeed."""
+    run = current_run()
+    cause = run.failure if run else None
+    _log.warning(
+        "run did not succeed",
+        extra={
+            "run_id": request.run_id,
+            "agent_type": request.agent_type,
+            "status": status.value if status else "none",
+            "step": step,
+            "cause": cause.kind if cause else None,
+        },
+    )
+    if status is RunStatus.cancelled:
+        return Cancelled(f"The run {request.run_id} was cancelled.")
+    if cause is not None:
+        return cause
+    if status is RunStatus.paused:
+        return RunFailed(f"The agent `{request.agent_type}` waits for a person's approval, which is not served yet.")
+    if step is not None:
+        return RunFailed(f"A step of `{request.agent_type}` failed. The log has more under {request.run_id}.")
+    return RunFailed(f"The agent `{request.agent_type}` did not finish. The log has more under {request.run_id}.")
+
+
+def _result(content: object, request: Request, schema: OutputSchema | None) -> Json:
+    if content is None or (isinstance(content, str) and not content.strip()):
+        raise ModelNonsense(f"The agent `{request.agent_type}` answered nothing. Try again, or say more.")
+    if schema is not None:
+        return schema.check(content)
+    if isinstance(content, str):
+        return content
+    try:
+        return plain(content)
+    except (TypeError, ValueError):
+        raise RunFailed(f"The agent `{request.agent_type}` returned something that has no JSON form.") from None
+
+
+def _failed_steps(ended: WorkflowRunOutput) -> Iterator[str]:
+    runs = {each.run_id: each.status for each in ended.step_executor_runs or () if each.run_id}
+    for step in _flat(ended.step_results):
+        # An agent's failure is a step that succeeded, with the error for content.
+        broken = runs.get(step.step_run_id or "", RunStatus.completed) is not RunStatus.completed
+        if broken or not step.success:
+            yield step.step_name or "unnamed"
+
+
+def _flat(steps: _Steps) -> Iterator[StepOutput]:
+    for step in steps:
+        if isinstance(step, list):
+            yield from _flat(step)
+            continue
+        yield step
+        yield from _flat(step.steps or ())
