@@ -5,6 +5,7 @@ brings scripted models, and nothing is patched.
 """
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -23,7 +24,8 @@ from bullpen.costs.prices import PriceList
 from bullpen.costs.usage import MeteredUsage
 from bullpen.errors import Misconfigured
 from bullpen.execution import Execution
-from bullpen.llm import AllowAll, Endpoint, ModelName, Models
+from bullpen.llm import Endpoint, ModelName, Models
+from bullpen.llm.local import AllowAll
 from bullpen.operations import Dependency, Health
 from bullpen.pool import Pool
 from bullpen.pool.local import LocalPool
@@ -101,6 +103,8 @@ async def crew(settings: Settings, *, providers: Providers | None = None) -> Asy
         version=__version__,
         json=settings.log_format == "json",
     )
+    # Agno reports to its makers unless the environment says no; an argument of ours would lose against it (trap T17).
+    os.environ["AGNO_TELEMETRY"] = "false"
     # Agno runs synchronous tools in the loop's default executor, which has 6 threads on two cores (trap T15).
     threads = ThreadPoolExecutor(settings.tool_threads, thread_name_prefix="tool")
     asyncio.get_running_loop().set_default_executor(threads)

@@ -6,8 +6,8 @@ one place, and books every attempt. Nothing else in the house calls a model.
 
 from bullpen.llm.call import CallSettings, Endpoint
 from bullpen.llm.guarded import GuardedModel
-from bullpen.llm.local import AllowAll
 from bullpen.llm.models import Models
 from bullpen.llm.ports import ModelName
+from bullpen.llm.providers import Makers
 
-__all__ = ["AllowAll", "CallSettings", "Endpoint", "GuardedModel", "ModelName", "Models"]
+__all__ = ["CallSettings", "Endpoint", "GuardedModel", "Makers", "ModelName", "Models"]

@@ -1,0 +1,1 @@
+"""What Bullpen is measured beside; each is a program that one process runs."""

@@ -1,0 +1,111 @@
+"""Every model of one process: by name, or a user's own, and each behind a guard."""
+
+from collections.abc import Collection, Mapping
+
+from agno.models.base import Model
+
+from bullpen.llm.attempts import once
+from bullpen.llm.call import CallSettings, Endpoint
+from bullpen.llm.clients import Clients
+from bullpen.llm.guarded import GuardedModel, guarded
+from bullpen.llm.metered import Link, Meter
+from bullpen.llm.names import OFFLINE, TIERS, Names
+from bullpen.llm.ports import Budget, ModelName, Prices, UsageSink
+from bullpen.llm.providers import Makers, Providers
+
+__all__ = ["Models"]
+
+_NOTHING: Mapping[str, str] = {}
+
+
+class Models:
+    """Makes guarded models. One instance a process, closed by `aclose`."""
+
+    def __init__(
+        self,
+        *,
+        prices: Prices,
+        usage: UsageSink,
+        budget: Budget | None = None,
+        default: str | None = None,
+        aliases: Mapping[str, str] = _NOTHING,
+        keys: Mapping[str, str] = _NOTHING,
+        base_urls: Mapping[str, str] = _NOTHING,
+        endpoints: Mapping[str, Endpoint] | None = None,
+        providers: Makers | None = None,
+        known: set[ModelName] | None = None,
+    ) -> None:
+        """Nothing is opened yet, and no event loop is needed.
+
+        Args:
+            prices: What tokens cost.
+            usage: Where every attempt is booked.
+            budget: Whether a call may be paid for; without one nothing is reserved and every call may.
+            default: What `fast` and `strong` mean (`MODEL_NAME`).
+            aliases: What an alias means; wins over `default`.
+            keys: API keys by provider, such as `openai`.
+            base_urls: Other addresses of providers, by the same names.
+            endpoints: OpenAI-compatible servers by name.
+            providers: Further providers: what makes a model of an id.
+            known: Gets the name of every model guarded here, so that it may be a metric label.
+        """
+        keys = {provider: key for provider, key in keys.items() if key}
+        self.known: set[ModelName] = set() if known is None else known
+        self._names = Names(default=default, aliases=aliases, providers=frozenset(keys))
+        self._clients = Clients()
+        self._providers = Providers(
+            clients=self._clients, keys=keys, base_urls=base_urls, endpoints=endpoints or {}, extra=providers or {}
+        )
+        self._meter = Meter(prices=prices, usage=usage, budget=budget)
+
+    @property
+    def aliases(self) -> Mapping[str, ModelName]:
+        """What every alias means now; `Misconfigured` when one means nothing."""
+        return {alias: self.resolve(alias) for alias in sorted({*TIERS, *self._names.aliases})}
+
+    @property
+    def offline_only(self) -> bool:
+        """Whether no alias means anything but the offline model, because there is no key and nothing else was said."""
+        return all(name == OFFLINE for name in self.aliases.values())
+
+    def resolve(self, name: str) -> ModelName:
+        """The model that a name, an alias or `provider:model` means, or `Misconfigured`."""
+        return self._names.resolve(name)
+
+    def build(self, name: str, *, call: CallSettings) -> GuardedModel:
+        """A guarded model of its own, sharing its provider's client with all others.
+
+        Raises:
+            Misconfigured: The name, or one of the fallbacks', means nothing, or its key or package is missing.
+        """
+        return self._guarded([self._link(one, call) for one in (name, *call.fallbacks)], call)
+
+    def guard(self, model: Model, *, call: CallSettings) -> GuardedModel:
+        """A guard around a user's own model, which keeps its own settings; a guard is returned as it is.
+
+        Agno marks a model with the one role it plays: give each role a guard of its own. The model's own retries and
+        response cache are switched off, for the guard is the one place that retries.
+        """
+        if isinstance(model, GuardedModel):
+            return model
+        once(model)
+        name = ModelName(_provider_of(model), model.id)
+        return self._guarded([Link(name, model), *(self._link(one, call) for one in call.fallbacks)], call)
+
+    async def aclose(self) -> None:
+        """Closes every client. Models made here cannot be called afterwards."""
+        await self._clients.aclose()
+
+    def _link(self, name: str, call: CallSettings) -> Link:
+        resolved = self.resolve(name)
+        return Link(resolved, self._providers.make(resolved, call))
+
+    def _guarded(self, chain: Collection[Link], call: CallSettings) -> GuardedModel:
+        self.known.update(link.name for link in chain)
+        return guarded(tuple(chain), call=call, meter=self._meter)
+
+
+def _provider_of(model: Model) -> str:
+    """As `provider:model` writes it. Agno fills an unset provider with `{name} ({id})`."""
+    provider = (model.provider or type(model).__name__).partition(" (")[0]
+    return provider.lower().replace(" ", "-")

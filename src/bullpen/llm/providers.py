@@ -1,0 +1,171 @@
+"""How each provider's model is made: by the official SDK, for an endpoint of one's own, or from Agno's table."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Any, Final, TypeAlias
+
+from agno.exceptions import ModelAuthenticationError
+from agno.models.base import Model
+from agno.models.utils import MODEL_PROVIDER_CLASSES
+
+from bullpen.errors import Misconfigured
+from bullpen.llm.attempts import once
+from bullpen.llm.call import CallSettings, Endpoint
+from bullpen.llm.clients import Clients
+from bullpen.llm.names import OFFLINE
+from bullpen.llm.offline import OfflineModel
+from bullpen.llm.ports import ModelName
+
+__all__ = ["Makers", "Providers"]
+
+# Providers by name: what makes a model of an id.
+Makers: TypeAlias = Mapping[str, Callable[[str], Model]]
+
+# OpenAI's reasoning models take no temperature and know the bound of an answer by another name.
+_OPENAI_REASONING: Final = re.compile(r"o\d|gpt-[5-9]")
+_PIP_INSTALL: Final = re.compile(r"pip install ([\w\-\[\],.]+)")
+_VARIABLE: Final = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*_(?:KEY|TOKEN)\b")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Providers:
+    """Makes raw models, which only a guard may call.
+
+    Attributes:
+        keys: API keys by provider.
+        base_urls: Other addresses, by provider.
+        endpoints: OpenAI-compatible servers by name; such a name wins over Agno's own provider of that name.
+        extra: Further providers, each a maker of models by id.
+    """
+
+    clients: Clients
+    keys: Mapping[str, str]
+    base_urls: Mapping[str, str]
+    endpoints: Mapping[str, Endpoint]
+    extra: Makers
+
+    def make(self, name: ModelName, call: CallSettings) -> Model:
+        """The model called `name`, or `Misconfigured`: no such provider, a key or a package missing."""
+        if name.provider in self.extra:
+            return self.extra[name.provider](name.id)
+        if name.provider in self.endpoints:
+            return self._endpoint(name, call)
+        official: dict[str, Callable[[ModelName, CallSettings], Model]] = {
+            OFFLINE.provider: lambda *_: OfflineModel(),
+            "openai": self._openai,
+            "openai-chat": self._openai,
+            "openai-responses": self._openai_responses,
+            "anthropic": self._anthropic,
+        }
+        return official.get(name.provider, self._from_table)(name, call)
+
+    def _openai(self, name: ModelName, call: CallSettings) -> Model:
+        client = self.clients.openai(api_key=self._key("openai", name), base_url=self.base_urls.get("openai"))
+        return _new("agno.models.openai", "OpenAIChat", id=name.id, async_client=client, **_openai_limits(name, call))
+
+    def _openai_responses(self, name: ModelName, call: CallSettings) -> Model:
+        client = self.clients.openai(api_key=self._key("openai", name), base_url=self.base_urls.get("openai"))
+        temperature = None if _OPENAI_REASONING.match(name.id) else call.temperature
+        limits = {"temperature": temperature, "max_output_tokens": call.max_tokens}
+        return _new("agno.models.openai", "OpenAIResponses", id=name.id, async_client=client, **limits)
+
+    def _endpoint(self, name: ModelName, call: CallSettings) -> Model:
+        endpoint = self.endpoints[name.provider]
+        # OpenAI's own key must not reach somebody else's server, so one without a key gets a word instead.
+        client = self.clients.openai(api_key=endpoint.api_key or "none", base_url=endpoint.base_url)
+        limits = {"temperature": call.temperature, "max_tokens": call.max_tokens}
+        return _new(
+            "agno.models.openai", "OpenAILike", id=name.id, provider=name.provider, async_client=client, **limits
+        )
+
+    def _anthropic(self, name: ModelName, call: CallSettings) -> Model:
+        client = self.clients.anthropic(api_key=self._key("anthropic", name), base_url=self.base_urls.get("anthropic"))
+        takes_temperature = import_module("agno.utils.models.claude").supports_sampling_params(name.id)
+        limits = {
+            # Anthropic demands a bound on the answer: without ours, Agno's default goes.
+            **({} if call.max_tokens is None else {"max_tokens": call.max_tokens}),
+            "temperature": call.temperature if takes_temperature else None,
+        }
+        return _new("agno.models.anthropic", "Claude", id=name.id, async_client=client, **limits)
+
+    def _key(self, provider: str, name: ModelName) -> str:
+        key = self.keys.get(provider)
+        if not key:
+            variable = f"{provider.upper()}_API_KEY"
+            raise Misconfigured(f"The model {name} needs a key. Set {variable}, or choose another model.")
+        return key
+
+    def _from_table(self, name: ModelName, call: CallSettings) -> Model:
+        kind = self._class(name)
+        known = {field.name for field in fields(kind)}
+        wanted = {
+            "api_key": self.keys.get(name.provider),
+            "base_url": self.base_urls.get(name.provider),
+            "temperature": call.temperature,
+            "max_tokens": call.max_tokens,
+            "max_output_tokens": call.max_tokens,
+        }
+        given = {field: value for field, value in wanted.items() if field in known and value is not None}
+        model: Model = kind(id=name.id, **given)
+        once(model)
+        _check_credentials(model, name)
+        return model
+
+    def _class(self, name: ModelName) -> type[Any]:
+        if name.provider not in MODEL_PROVIDER_CLASSES:
+            raise Misconfigured(self._unknown(name))
+        module, kind = MODEL_PROVIDER_CLASSES[name.provider]
+        try:
+            found: type[Any] = getattr(import_module(module), kind)
+        except ImportError as missing:
+            package = _package(missing)
+            raise Misconfigured(
+                f"The model {name} needs the package `{package}`. Install it: pip install {package}"
+            ) from missing
+        return found
+
+    def _unknown(self, name: ModelName) -> str:
+        known = [*self.extra, *self.endpoints, *MODEL_PROVIDER_CLASSES]
+        return (
+            f"There is no model provider `{name.provider}` (in `{name}`). {_meant(name.provider, known)}"
+            "An OpenAI-compatible server is named in the settings: ENDPOINTS__<NAME>__BASE_URL."
+        )
+
+
+def _new(module: str, kind: str, **given: Any) -> Model:
+    """A model of Agno's, whose module loads an SDK: only those who use it shall pay for that."""
+    model: Model = getattr(import_module(module), kind)(retries=0, **given)
+    return model
+
+
+def _openai_limits(name: ModelName, call: CallSettings) -> dict[str, Any]:
+    if _OPENAI_REASONING.match(name.id):
+        return {"max_completion_tokens": call.max_tokens}
+    return {"temperature": call.temperature, "max_tokens": call.max_tokens}
+
+
+def _meant(word: str, known: Iterable[str]) -> str:
+    close = get_close_matches(word, list(known))
+    return f"Did you mean {' or '.join(f'`{one}`' for one in close)}? " if close else ""
+
+
+def _package(missing: ImportError) -> str:
+    """The package Agno says to install, or the module that is not there."""
+    told = _PIP_INSTALL.search(str(missing))
+    return told[1].rstrip(".,") if told else (missing.name or "?").partition(".")[0]
+
+
+def _check_credentials(model: Model, name: ModelName) -> None:
+    """Finds a missing key now rather than at the first call, where Agno's class can tell."""
+    parameters = getattr(model, "_get_client_params", None)
+    if parameters is None:
+        return
+    try:
+        parameters()
+    except (ModelAuthenticationError, ValueError) as problem:
+        variable = _VARIABLE.search(str(problem))
+        hint = f"Set {variable[0]}." if variable else "Set its credentials as Agno's documentation says."
+        raise Misconfigured(f"The model {name} has no credentials. {hint}") from problem

@@ -1,0 +1,93 @@
+"""How many tokens a model call used: what the provider told, or else an estimate of what went over the wire."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from agno.models.message import Message
+from agno.models.response import ModelResponse
+
+__all__ = ["Spent", "Tally", "estimate"]
+
+_CHARACTERS_PER_TOKEN: Final = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """Tokens of one attempt; `estimated` when the provider did not tell them."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    estimated: bool = False
+
+
+def estimate(messages: Iterable[Message]) -> int:
+    """Roughly the tokens of a prompt: four characters are one."""
+    return _tokens(sum(_length(message.content) + _calls_length(message.tool_calls) for message in messages))
+
+
+class Tally:
+    """What has come of one attempt so far."""
+
+    def __init__(self, *, sent: int) -> None:
+        """`sent` is the estimated size of the prompt, in tokens."""
+        self.answered = False
+        self._sent = sent
+        self._characters = 0
+        self._told = False
+        self._input = 0
+        self._output = 0
+
+    def add(self, response: ModelResponse) -> None:
+        """Counts a whole answer, or a piece of one. Pieces that tell usage add up, as they do in Agno."""
+        characters = _characters(response)
+        self._characters += characters
+        self.answered = self.answered or characters > 0 or _has_media(response)
+        usage = response.response_usage
+        if usage is not None:
+            self._told = True
+            self._input += usage.input_tokens or 0
+            self._output += usage.output_tokens or 0
+
+    def spent(self, *, refused: bool) -> Spent:
+        """The tokens to book; none for a call that was `refused` before a word came back."""
+        if self._told:
+            return Spent(input_tokens=self._input, output_tokens=self._output)
+        if refused and not self._characters:
+            return Spent()
+        return Spent(input_tokens=self._sent, output_tokens=_tokens(self._characters), estimated=True)
+
+
+def _tokens(characters: int) -> int:
+    return -(-characters // _CHARACTERS_PER_TOKEN)
+
+
+def _characters(response: ModelResponse) -> int:
+    texts = (response.content, response.reasoning_content, response.redacted_reasoning_content)
+    return sum(_length(text) for text in texts) + _calls_length(response.tool_calls)
+
+
+def _has_media(response: ModelResponse) -> bool:
+    return any((response.images, response.audio, response.audios, response.videos, response.files, response.parsed))
+
+
+def _length(content: Any) -> int:
+    if not content:
+        return 0
+    return len(content) if isinstance(content, str) else len(str(content))
+
+
+def _calls_length(calls: Sequence[Any] | None) -> int:
+    return sum(_call_length(call) for call in calls or ())
+
+
+def _call_length(call: Any) -> int:
+    """A call is a dict, or a streamed delta of the SDK's own; only its name and arguments are the model's words."""
+    function = call.get("function") if isinstance(call, dict) else getattr(call, "function", None)
+    if function is None:
+        return 1
+    return _length(_member(function, "name")) + _length(_member(function, "arguments"))
+
+
+def _member(function: Any, name: str) -> Any:
+    return function.get(name) if isinstance(function, dict) else getattr(function, name, None)

@@ -1,0 +1,67 @@
+"""Stopping and starting again: what is running finishes, what was kept is there."""
+
+import signal
+import stat
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.stubs.catalogue import write_catalogue
+from tests.stubs.serving import Server
+from tests.stubs.upstream import Upstream
+
+SLOW = {"agent_type": "openai_slow_300ms", "task": "Take your time."}
+
+
+@pytest.fixture
+def own_server(tmp_path: Path, stub_settings: dict[str, str], upstream: Upstream) -> Iterator[Server]:
+    """A server that this test may stop."""
+    settings = {**stub_settings, "CONFIG_DIR": str(write_catalogue(tmp_path)), "SHUTDOWN_GRACE": "3"}
+    with Server(tmp_path, settings=settings) as server:
+        yield server
+
+
+@pytest.mark.parametrize("accept", ["application/json", "text/event-stream"])
+def test_a_running_request_finishes(own_server: Server, upstream: Upstream, accept: str) -> None:
+    """SIGTERM while runs are under way: all are answered, and the server exits with 0."""
+
+    def ask(client: httpx.Client) -> httpx.Response:
+        return client.post("/agent/execute", json=SLOW, headers={"Accept": accept})
+
+    with own_server.client() as client, ThreadPoolExecutor(5) as threads:
+        running = [threads.submit(ask, client) for _ in range(5)]
+        upstream.wait(count=5)
+        own_server.ask_to_stop()
+        answers = [each.result() for each in running]
+    assert [answer.status_code for answer in answers] == [200] * 5
+    assert all('"success":true' in answer.text for answer in answers)
+    assert own_server.stop() == 0
+
+
+def test_a_run_that_never_ends_is_given_up(own_server: Server, upstream: Upstream) -> None:
+    """After SHUTDOWN_GRACE the server stops all the same, and hangs up on the model."""
+    with own_server.client() as client, ThreadPoolExecutor(1) as threads:
+        running = threads.submit(client.post, "/agent/execute", json={"agent_type": "narrow", "task": "Hello"})
+        upstream.wait()
+        own_server.stop()
+        assert running.exception() is not None or running.result().status_code == 503
+    upstream.wait(stage="disconnected")
+
+
+def test_a_second_start_keeps_its_data(own_server: Server) -> None:
+    """The key made at the first start still opens the door after the second, and only its owner can read it.
+
+    SIGTERM and Ctrl-C are both a success.
+    """
+    first = own_server.api_key
+    file = own_server.folder / ".bullpen" / "api-key"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert own_server.stop(signal.SIGTERM) == 0
+    own_server.start()
+    assert own_server.api_key == first
+    with own_server.client() as client:
+        assert client.get("/agents").status_code == 200
+    assert own_server.stop(signal.SIGINT) == 0

@@ -1,0 +1,177 @@
+"""The pages under docs/reference agree with the code, so that they cannot drift."""
+
+import json
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+import pytest
+import typer
+from prometheus_client.metrics import MetricWrapperBase
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from bullpen import errors
+from bullpen.agents.definition import AgentDefinition
+from bullpen.agents.mcp import McpServer
+from bullpen.agents.tools import ToolEntry
+from bullpen.api.app import create_app
+from bullpen.api.errors import STATUS
+from bullpen.api.wire import AnswerDocument, ExecuteBody
+from bullpen.bootstrap import bootstrap
+from bullpen.cli import app
+from bullpen.errors import BullpenError
+from bullpen.security.authorization.roles import ROLES
+from bullpen.settings import Settings
+from bullpen.telemetry import Metrics
+from tests.stubs.pages import PROJECT, table
+
+REFERENCE = PROJECT / "docs" / "reference"
+FIRST_FIELDS: Mapping[str, type[BaseModel]] = {"type": AgentDefinition, "toolkit": ToolEntry, "command": McpServer}
+
+
+def test_the_settings_page_has_every_setting_with_its_default() -> None:
+    """No setting is undocumented, none is made up, and every default is the one that counts."""
+    told = {row[0]: row[1] for row in table(REFERENCE / "settings.md", header="Variable")}
+
+    assert told == dict(settings_of(Settings))
+
+
+@pytest.mark.parametrize("first", FIRST_FIELDS)
+def test_the_catalogue_page_has_every_field_with_its_default(first: str) -> None:
+    """Agents, tools and MCP servers have exactly the documented fields and defaults."""
+    told = tables(table(REFERENCE / "catalogue.md", header="Field"), starts=FIRST_FIELDS)
+
+    assert told[first] == {name: default_of(field) for name, field in FIRST_FIELDS[first].model_fields.items()}
+
+
+def test_the_error_table_is_the_tree() -> None:
+    """Every kind of error is documented, with the status and title it leaves with."""
+    told = {kind: (int(status), title) for kind, status, title in table(REFERENCE / "http.md", header="Kind")}
+
+    assert told == {kind.kind: (status_of(kind), kind("").title) for kind in tree(BullpenError)}
+
+
+def test_the_role_table_is_the_policys() -> None:
+    """The documented roles grant exactly what the policy grants."""
+    told = {role: set(granted.split(", ")) for role, granted in table(REFERENCE / "http.md", header="Role")}
+
+    assert told == ROLES
+
+
+def test_requests_and_answers_have_the_documented_members() -> None:
+    """The members of a request and of an answer are those of the wire's own models."""
+    request = [row[0] for row in table(REFERENCE / "http.md", header="Field")]
+    answer = [row[0] for row in table(REFERENCE / "http.md", header="Member")]
+
+    assert request == list(ExecuteBody.model_fields)
+    assert answer == list(AnswerDocument.model_fields)
+
+
+async def test_the_endpoints_are_the_routes(tmp_path: Path) -> None:
+    """Every route is documented and every documented endpoint is a route."""
+    told = {row[0] for row in table(REFERENCE / "http.md", header="Endpoint")}
+    settings = Settings(data_dir=tmp_path, config_dir=PROJECT / "config", model_name="offline")
+
+    async with bootstrap(settings) as services:
+        paths = create_app(services, settings).openapi()["paths"]
+
+    assert told == {f"{method.upper()} {path}" for path, operations in paths.items() for method in operations}
+
+
+def test_the_metrics_page_is_the_table() -> None:
+    """Every metric is documented with its type and labels, and none that does not exist."""
+    told = {row[0]: (row[1], row[2]) for row in table(REFERENCE / "metrics.md", header="Metric")}
+
+    assert told == dict(metrics_of(Metrics()))
+
+
+def test_the_command_page_has_every_command_and_option() -> None:
+    """Every command and each of its options is documented, and none that does not exist."""
+    rows = table(REFERENCE / "cli.md", header="Command")
+    told = {command(row[0]): set(re.findall(r"--[\w-]+", row[1])) for row in rows}
+
+    assert told == dict(commands_of(typer.main.get_command(app), "bullpen"))
+
+
+def test_the_architecture_page_names_every_room_and_contract() -> None:
+    """The rooms are the floors of the contract that exist, in their order, and every contract is explained."""
+    contracts = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
+    floors = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
+    built = [name.strip() for floor in floors for name in floor.split("|") if "(" not in name]
+
+    assert [row[0] for row in table(PROJECT / "ARCHITECTURE.md", header="Room")] == built
+    told = [row[0] for row in table(PROJECT / "ARCHITECTURE.md", header="Contract")]
+    assert told == [contract["name"] for contract in contracts]
+
+
+def settings_of(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Variables and defaults; a top-level dictionary has a variable an entry, and `NAME` stands for its key."""
+    for name, field in model.model_fields.items():
+        variable, kind = f"{prefix}{name}".upper(), field.annotation
+        inner: Any = get_args(kind)[1] if get_origin(kind) is dict and not prefix else kind
+        named = variable if inner is kind else f"{variable}__NAME"
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            yield from settings_of(inner, f"{named}__")
+        else:
+            yield named, default_of(field) if inner is kind else "unset"
+
+
+def default_of(field: FieldInfo) -> str:
+    """A default as the pages write it: as JSON, but for a word or a path, which stands for itself."""
+    if field.is_required():
+        return "required"
+    default = field.get_default(call_default_factory=True)
+    if default is None:
+        return "unset"
+    if isinstance(default, Path) or (isinstance(default, str) and default[:1].isalpha()):
+        return str(default)
+    whole = isinstance(default, float) and default.is_integer()
+    return json.dumps(int(default) if whole else default)
+
+
+def tables(rows: Iterable[list[str]], *, starts: Iterable[str]) -> Mapping[str, Mapping[str, str]]:
+    """Tables of fields that follow one another, each by the name of its first field."""
+    found: dict[str, dict[str, str]] = {first: {} for first in starts}
+    current: dict[str, str] = {}
+    for name, default, *_ in rows:
+        current = found.get(name, current)
+        current[name] = default
+    return found
+
+
+def tree(kind: type[BullpenError]) -> Iterator[type[BullpenError]]:
+    """A kind and everything below it, what tests may have derived left out."""
+    yield kind
+    for below in kind.__subclasses__():
+        if below.__module__ == errors.__name__:
+            yield from tree(below)
+
+
+def status_of(kind: type[BullpenError]) -> int:
+    """The status a kind leaves with: its own, or its nearest ancestor's."""
+    return next(STATUS[each] for each in kind.__mro__ if each in STATUS)
+
+
+def metrics_of(metrics: Metrics) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Name, type and labels of every metric."""
+    for name, metric in vars(metrics).items():
+        if isinstance(metric, MetricWrapperBase):
+            yield f"bullpen_{name}", (str(metric._type), ", ".join(metric._labelnames) or "none")
+
+
+def command(cell: str) -> str:
+    """`bullpen run TYPE TASK` without what the caller fills in."""
+    return " ".join(word for word in cell.split() if word.islower())
+
+
+def commands_of(found: Any, name: str) -> Iterator[tuple[str, set[str]]]:
+    """Every command that does something, with its long options."""
+    below = getattr(found, "commands", None)
+    if below is None:
+        yield name, {option for each in found.params for option in each.opts if option.startswith("--")}
+        return
+    for word, inner in below.items():
+        yield from commands_of(inner, f"{name} {word}")

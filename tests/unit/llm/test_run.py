@@ -1,0 +1,44 @@
+"""What a model call knows of its run."""
+
+import asyncio
+
+from bullpen.llm.run import ModelRun, current_run
+from bullpen.messages import Usage
+from bullpen.resilience import Deadline
+from tests.stubs.booking import SetClock, model_run
+
+
+async def test_a_run_is_current_inside_its_block_alone() -> None:
+    """Also in the tasks and threads started there, and two runs at once do not see one another."""
+    one, two = model_run(run_id="one"), model_run(run_id="two")
+    with one.as_current():
+        task = asyncio.create_task(_current())
+        with two.as_current():
+            inside = current_run()
+        outside, thread = current_run(), await asyncio.to_thread(current_run)
+    assert (inside, outside, thread, await task) == (two, one, one, one)
+    assert current_run() is None
+
+
+async def _current() -> ModelRun | None:
+    return current_run()
+
+
+def test_usage_is_what_was_counted() -> None:
+    """The tally in the words of an answer."""
+    run = model_run(input_tokens=1, output_tokens=2, cost=3)
+    assert run.usage == Usage(input_tokens=1, output_tokens=2, cost=3)
+
+
+def test_time_away_that_overlaps_counts_once() -> None:
+    """Two tools at once for three seconds are three seconds away, not six."""
+    clock = SetClock()
+    run = model_run(deadline=Deadline(100.0, clock))
+    with run.away():
+        clock.seconds = 1.0
+        with run.away():
+            clock.seconds = 3.0
+    clock.seconds = 10.0
+    with run.away():
+        clock.seconds = 11.0
+    assert run.away_seconds == 4.0
