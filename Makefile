@@ -24,7 +24,7 @@ help: ## Explain every target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: install ## Serve on 127.0.0.1 until Ctrl-C, and ask a first question (PORT=8000 ASK="…")
-	@exec $(BIN)/python scripts/foreground.py $(BIN)/bullpen serve --port $(PORT) --ask "$$ASK"
+	@LOG_LEVEL=$${LOG_LEVEL:-WARNING} exec $(BIN)/python scripts/foreground.py $(BIN)/bullpen serve --port $(PORT) --ask "$$ASK"
 
 install: ## Make .venv with what Bullpen needs, from requirements.lock (PYTHON=… picks the interpreter)
 	@scripts/venv requirements.lock

@@ -86,14 +86,17 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measures Bullpen beside its peers.")
     parser.add_argument("--rounds", type=int, default=3, help="rounds over all systems; the median is shown")
     parser.add_argument("--seconds", type=float, default=5.0, help="of full load for each system in each round")
-    parser.add_argument("--only", default="", help="measure only systems whose name contains this")
+    parser.add_argument("--only", default="", help="measure only systems whose name contains one of these, by comma")
     return parser.parse_args()
 
 
 def main() -> None:
     """Measures and prints."""
     options = _options()
-    systems = [system for system in SYSTEMS if options.only.lower() in system.name.lower()]
+    wanted = options.only.lower().split(",")
+    systems = [system for system in SYSTEMS if any(word in system.name.lower() for word in wanted)]
+    if not systems:
+        raise SystemExit(f"No system is called {options.only}. There are: {'; '.join(each.name for each in SYSTEMS)}.")
     with tempfile.TemporaryDirectory(prefix="bullpen-bench-") as folder:
         rows = measure(options, systems, Path(folder))
     print(

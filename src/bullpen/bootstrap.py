@@ -6,14 +6,12 @@ brings scripted models, and nothing is patched.
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeAlias
 
-from agno.models.base import Model
 from pydantic import AnyHttpUrl, SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -24,7 +22,7 @@ from bullpen.costs.prices import PriceList
 from bullpen.costs.usage import MeteredUsage
 from bullpen.errors import Misconfigured
 from bullpen.execution import Execution
-from bullpen.llm import Endpoint, ModelName, Models
+from bullpen.llm import Endpoint, Makers, ModelName, Models
 from bullpen.llm.local import AllowAll
 from bullpen.operations import Dependency, Health
 from bullpen.pool import Pool
@@ -33,7 +31,7 @@ from bullpen.security.authentication import Authenticator, KeyRing, Tokens, pepp
 from bullpen.security.authentication.first import data_folder, first_key, server_secret
 from bullpen.security.authentication.sql import SqlKeyStore
 from bullpen.security.authorization import Policy
-from bullpen.security.authorization.roles import RoleTable
+from bullpen.security.authorization.roles import ROLES, RoleTable
 from bullpen.settings import Settings
 from bullpen.stores import open_engine, open_redis
 from bullpen.stores import redis as redis_store
@@ -42,9 +40,7 @@ from bullpen.stores.schema import upgrade, wait_until_current
 from bullpen.telemetry import LoopLag, Metrics
 from bullpen.telemetry import logging as log
 
-__all__ = ["Cast", "Providers", "Services", "bootstrap", "cast", "crew", "key_store", "open_database"]
-
-Providers: TypeAlias = Mapping[str, Callable[[str], Model]]
+__all__ = ["Cast", "Services", "bootstrap", "cast", "crew", "key_store", "open_database"]
 
 _PING: float = 2.0
 
@@ -81,7 +77,7 @@ class Services(Crew):
     first_key: str | None
 
 
-def cast(settings: Settings, *, providers: Providers | None = None) -> Cast:
+def cast(settings: Settings, *, providers: Makers | None = None) -> Cast:
     """Reads the catalogue and checks it.
 
     Raises:
@@ -95,7 +91,7 @@ def cast(settings: Settings, *, providers: Providers | None = None) -> Cast:
 
 
 @asynccontextmanager
-async def crew(settings: Settings, *, providers: Providers | None = None) -> AsyncIterator[Crew]:
+async def crew(settings: Settings, *, providers: Makers | None = None) -> AsyncIterator[Crew]:
     """Opens what a run needs, and no more: models, tools, agents and the pool."""
     log.configure(
         level=settings.log_level,
@@ -141,7 +137,7 @@ async def crew(settings: Settings, *, providers: Providers | None = None) -> Asy
 
 @asynccontextmanager
 async def bootstrap(
-    settings: Settings, *, exposed: bool = False, providers: Providers | None = None
+    settings: Settings, *, exposed: bool = False, providers: Makers | None = None
 ) -> AsyncIterator[Services]:
     """Opens everything a server needs.
 
@@ -204,6 +200,11 @@ async def open_database(settings: Settings) -> AsyncIterator[AsyncEngine]:
         await engine.dispose()
 
 
+def known_roles() -> Collection[str]:
+    """The roles a key may have."""
+    return ROLES
+
+
 @asynccontextmanager
 async def key_store(settings: Settings) -> AsyncIterator[tuple[SqlKeyStore, bytes]]:
     """The store of API keys, and the pepper their digests are keyed with."""
@@ -222,7 +223,7 @@ def secret_of(settings: Settings) -> str:
     return _plain(settings.api_secret_key) or server_secret(data_folder(settings.data_dir))
 
 
-def _models(settings: Settings, metrics: Metrics, providers: Providers) -> Models:
+def _models(settings: Settings, metrics: Metrics, providers: Makers) -> Models:
     known: set[ModelName] = set()
     prices = PriceList(
         metrics=metrics,

@@ -170,6 +170,11 @@ class MethodNotAllowed(Refused):
 
     kind = "method_not_allowed"
 
+    def __init__(self, detail: str, *, allowed: str = "") -> None:
+        """`allowed` lists the methods that are, by comma."""
+        super().__init__(detail)
+        self.allowed = allowed
+
 
 class Cancelled(Refused):
     """The caller hung up before the answer was ready."""

@@ -5,6 +5,7 @@ Every secret can also be given as a file: `OPENAI_API_KEY_FILE=/run/secrets/open
 Only the composition root and the command line read this; rooms take plain arguments.
 """
 
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -169,4 +170,13 @@ class _SecretFiles(EnvSettingsSource):
 
 def _problem(error: Any) -> str:
     variable = "__".join(str(part).upper() for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return f"{variable}: there is no such setting. {_meant(*map(str, error['loc']))}"
     return f"{variable}: {error['msg'].removeprefix('Value error, ')}"
+
+
+def _meant(group: str, *rest: str) -> str:
+    kind = EndpointSettings if group == "endpoints" else Settings.model_fields[group].annotation
+    known = [name.upper() for name in getattr(kind, "model_fields", {})]
+    close = get_close_matches(rest[-1].upper(), known, n=1)
+    return f"Did you mean {close[0]}?" if close else f"There are {', '.join(known)}."

@@ -17,8 +17,9 @@ from bullpen import errors
 from bullpen.agents.definition import AgentDefinition
 from bullpen.agents.mcp import McpServer
 from bullpen.agents.tools import ToolEntry
-from bullpen.api.app import create_app
+from bullpen.api.app import described
 from bullpen.api.errors import STATUS
+from bullpen.api.routes.contract import document
 from bullpen.api.wire import AnswerDocument, ExecuteBody
 from bullpen.bootstrap import bootstrap
 from bullpen.cli import app
@@ -76,7 +77,7 @@ async def test_the_endpoints_are_the_routes(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, config_dir=PROJECT / "config", model_name="offline")
 
     async with bootstrap(settings) as services:
-        paths = create_app(services, settings).openapi()["paths"]
+        paths = document(described(services, settings))["paths"]
 
     assert told == {f"{method.upper()} {path}" for path, operations in paths.items() for method in operations}
 

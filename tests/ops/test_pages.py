@@ -84,7 +84,7 @@ def test_the_agents_a_page_tells_people_to_make_are_in_order(tmp_path: Path, nam
     checked = bullpen("agents", "check", folder=tmp_path, settings={"CONFIG_DIR": "config"})
 
     assert checked.returncode == 0, checked.stdout
-    assert checked.stdout.startswith(f"{agents} agents"), checked.stdout
+    assert checked.stdout.startswith(f"{agents} agent"), checked.stdout
 
 
 def test_the_example_agents_are_in_order(tmp_path: Path) -> None:

@@ -91,6 +91,7 @@ class _Reader:
         self._models = models
         self._toolbox = toolbox
         self._places: dict[str, str] = {}
+        self._aliases: dict[str, str] = {}
 
     def entries(self, file: Path) -> Iterator[_Entry]:
         documents, problems = read(file)
@@ -146,8 +147,11 @@ class _Reader:
         try:
             return self._models.build(name, call=CallSettings())
         except Misconfigured as error:
-            for text in error.problems:
-                self._problem(document, text, *path)
+            # An alias is set in one place, so what is wrong with it is told once and not for every agent.
+            known = self._aliases.setdefault(name, document.at(*path)) if ":" not in name else document.at(*path)
+            if known == document.at(*path):
+                for text in error.problems:
+                    self._problem(document, text, *path)
             return None
 
     def _source(self, document: Document, definition: AgentDefinition) -> Source | None:

@@ -19,7 +19,6 @@ from agno.db.base import BaseDb
 from agno.db.in_memory import InMemoryDb
 from agno.team import Team, TeamMode
 from agno.tools import Toolkit
-from agno.tools.mcp import MCPTools
 from agno.workflow import Workflow
 
 from bullpen.agents.spelling import meant
@@ -97,7 +96,7 @@ class Source:
                 yield "its tool hooks are coroutine functions, with which Agno runs plain tools on the event loop"
             if isinstance(each, Runnable) and isinstance(each.db, BaseDb) and not isinstance(each.db, InMemoryDb):
                 yield f"its database would hold up every other run; take Agno's asynchronous one, not {_name(each.db)}"
-            if isinstance(each, MCPTools) and not each.initialized:
+            if _is_mcp(each) and not each.initialized:
                 yield "its MCPTools would be closed under other runs; put the server in tools.yaml, its name in `tools`"
             if copied and not self.is_factory and isinstance(each, Toolkit) and not _is_copyable(each):
                 yield f"the toolkit `{each.name}` cannot be copied for `isolation: instance`; name a function instead"
@@ -118,6 +117,11 @@ def _team_problems(team: Team) -> Iterator[str]:
 
 def _name(thing: object) -> str:
     return type(thing).__name__
+
+
+def _is_mcp(tool: object) -> bool:
+    """By name, as Agno itself knows them: importing the class would load the whole protocol."""
+    return any(kind.__name__ == "MCPTools" for kind in type(tool).__mro__)
 
 
 def _is_copyable(toolkit: Toolkit) -> bool:

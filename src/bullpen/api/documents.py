@@ -6,7 +6,7 @@ from pydantic import BaseModel
 
 from bullpen.api.wire import ProblemDocument
 
-__all__ = ["EVENTS", "body", "responses"]
+__all__ = ["EVENTS", "body", "path_parameter", "responses"]
 
 _MEANING: Final = {
     400: "The body is not JSON",
@@ -51,6 +51,14 @@ def body(model: type[BaseModel]) -> dict[str, Any]:
     """A JSON request body, for a route that reads it by itself."""
     schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def path_parameter(name: str, *, description: str) -> dict[str, Any]:
+    """A parameter in the path, for a route that reads it by itself."""
+    schema = {"type": "string"}
+    return {
+        "parameters": [{"name": name, "in": "path", "required": True, "description": description, "schema": schema}]
+    }
 
 
 def _response(status: int, model: type[BaseModel]) -> dict[str, Any]:

@@ -4,22 +4,24 @@ Every error leaves as problem details (RFC 9457) with the request's id. On the r
 members `success`, `error` and `duration`. A kind without a line of its own takes that of its nearest ancestor.
 """
 
+import asyncio
 import math
 import time
 from http import HTTPStatus
 from typing import Any, Final
 
 import orjson
-from fastapi import FastAPI
+import structlog
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
 from bullpen import errors
 from bullpen.errors import BullpenError
 
-__all__ = ["RUN_ROUTES", "STATUS", "install", "problem", "problem_response", "status_of"]
+__all__ = ["RUN_ROUTES", "STATUS", "failed_run", "problem", "problem_response", "status_of", "translated"]
+
+_log = structlog.get_logger("bullpen.http")
 
 RUN_ROUTES: Final = frozenset({"/agent/execute"})
 
@@ -81,33 +83,28 @@ def problem_response(error: BullpenError, *, scope: Scope) -> Response:
     """The error as a response."""
     status = status_of(error)
     headers = {k: v for kind, some in _HEADERS.items() if isinstance(error, kind) for k, v in some.items()}
+    if isinstance(error, errors.MethodNotAllowed):
+        headers["Allow"] = error.allowed
     if status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after or 1)))
     return Response(orjson.dumps(problem(error, scope=scope)), status, headers, media_type="application/problem+json")
 
 
-def install(app: FastAPI) -> None:
-    """Teaches the application to answer every error this way, the framework's own included.
-
-    What is neither ours nor the framework's is a defect, and met in the hall by `Arrival`.
-    """
-
-    async def ours(request: Request, error: Exception) -> Response:
-        assert isinstance(error, BullpenError)  # noqa: S101 -- registered for this type below
-        return problem_response(error, scope=request.scope)
-
-    async def framework(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)  # noqa: S101 -- registered for this type below
-        answer = problem_response(_translated(error, request), scope=request.scope)
-        answer.headers.update(error.headers or {})
-        return answer
-
-    app.add_exception_handler(BullpenError, ours)
-    app.add_exception_handler(HTTPException, framework)
+def translated(error: BaseException, *, scope: Scope) -> BullpenError:
+    """Whatever was raised, as one of our kinds. What is neither ours nor the router's is a defect, and logged."""
+    if isinstance(error, BullpenError):
+        return error
+    if isinstance(error, HTTPException):
+        return _routers(error, scope)
+    if isinstance(error, asyncio.CancelledError):
+        # The server gave this request up: its grace has passed.
+        return errors.ShuttingDown("This replica is stopping and could not finish the request. Send it again.")
+    _log.error("http_unexpected_error", exc_info=error)
+    return errors.Unexpected("This request failed inside Bullpen. The server's log has the traceback.")
 
 
-def _translated(error: HTTPException, request: Request) -> BullpenError:
+def _routers(error: HTTPException, scope: Scope) -> BullpenError:
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        allowed = (error.headers or {}).get("Allow", "another method")
-        return errors.MethodNotAllowed(f"{request.method} is not allowed here. Use {allowed}.")
+        allowed = (error.headers or {}).get("Allow", "")
+        return errors.MethodNotAllowed(f"{scope['method']} is not allowed here. Use {allowed}.", allowed=allowed)
     return errors.NotFound("There is nothing at this path. `GET /openapi.json` lists what there is.")

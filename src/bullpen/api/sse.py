@@ -22,7 +22,6 @@ _log = structlog.get_logger("bullpen.http")
 _MEDIA_TYPE: Final = "text/event-stream"
 _HEADERS: Final = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
-    (b"cache-control", b"no-store"),
     (b"x-accel-buffering", b"no"),  # tells nginx to pass each event on at once
 ]
 _HEARTBEAT: Final = b": heartbeat\n\n"

@@ -29,4 +29,5 @@ def check() -> None:
     """Check every agent, tool and model the configuration names, and tell of all mistakes at once."""
     with told():
         found = cast(Settings.load())
-    print(f"{len(found.catalogue)} agents, all in order. {described(found.models)}")
+    count = len(found.catalogue)
+    print(f"{count} agent{'s' * (count != 1)}, all in order. {described(found.models)}")

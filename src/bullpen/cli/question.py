@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shlex
 from typing import Final
 
 import httpx
@@ -34,7 +35,7 @@ async def ask(question: str, *, listening: asyncio.Event, port: int, services: S
         "Ask again:",
         "",
         f"  curl -s {url}/agent/execute -H 'X-API-Key: {key}' \\",
-        f"    -H 'Content-Type: application/json' -d '{json.dumps(body)}'",
+        f"    -H 'Content-Type: application/json' -d {shlex.quote(json.dumps(body))}",
         "",
         "Stop with Ctrl-C.",
     ]

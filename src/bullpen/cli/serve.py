@@ -1,6 +1,7 @@
 """`bullpen serve`: the server, until it is told to stop."""
 
 import asyncio
+import gc
 import ipaddress
 import signal
 import socket
@@ -12,7 +13,6 @@ from typing import Annotated
 import structlog
 import typer
 import uvicorn
-import uvloop
 
 from bullpen.api import create_app
 from bullpen.bootstrap import Services, bootstrap
@@ -36,7 +36,7 @@ def serve(
     with told():
         settings = Settings.load()
         listener = _listen(host, port)
-        with listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        with listener, asyncio.Runner() as runner:
             runner.run(_serve(settings, listener, question))
 
 
@@ -51,6 +51,10 @@ async def _serve(settings: Settings, listener: socket.socket, question: str | No
         if question:
             asking = asyncio.create_task(ask(question, listening=server.listening, port=port, services=services))
         _log.info("serving", host=host, port=port)
+        # What is here now stays until the end. Taken out of the collector's sight, it is not walked through again and
+        # again while requests come and go: measured, a quarter of the CPU of a request.
+        gc.collect()
+        gc.freeze()
         await server.serve(sockets=[listener])
         if asking:
             asking.cancel()
@@ -69,6 +73,8 @@ class _Server(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                # Who is in front is not known yet, so nobody's word about the caller's address is taken.
+                proxy_headers=False,
                 timeout_graceful_shutdown=round(settings.shutdown_grace),
             )
         )
@@ -89,7 +95,8 @@ class _Server(uvicorn.Server):
 def _listen(host: str, port: int) -> socket.socket:
     """A bound socket, so that a taken port is known before anything is opened."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family)
+    # The protocol is named because asyncio turns Nagle's delay off only for sockets that say they are TCP.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))

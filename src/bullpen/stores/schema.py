@@ -107,7 +107,7 @@ def _upgrade(connection: Connection) -> None:
     try:
         command.upgrade(config, "head")
     except CommandError as error:
-        raise Misconfigured(f"The database cannot be migrated to {newest()}: {error}.") from error
+        raise Misconfigured(f"The database cannot be migrated with the scripts in {_scripts()}: {error}.") from error
 
 
 def _revision(connection: Connection) -> str | None:

@@ -2,6 +2,5 @@
 
 from bullpen.api.middleware.arrival import Arrival
 from bullpen.api.middleware.body import BodyLimit
-from bullpen.api.middleware.headers import SecurityHeaders
 
-__all__ = ["Arrival", "BodyLimit", "SecurityHeaders"]
+__all__ = ["Arrival", "BodyLimit"]

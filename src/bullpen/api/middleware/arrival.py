@@ -1,5 +1,6 @@
-"""Every request gets an id, a deadline, a log line and its place in the metrics."""
+"""Every request gets an id, a deadline, an answer whatever happens, a log line and its place in the metrics."""
 
+import asyncio
 import re
 import time
 from typing import Final
@@ -8,8 +9,8 @@ import structlog
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bullpen.api.errors import problem_response
-from bullpen.errors import Unexpected
+from bullpen.api.errors import problem_response, translated
+from bullpen.api.middleware.headers import guarded
 from bullpen.messages import new_id
 from bullpen.resilience import Deadline
 from bullpen.telemetry import Metrics
@@ -21,14 +22,14 @@ _log = structlog.get_logger("bullpen.http")
 # What a caller may name its request: short, and nothing that could forge a log line or a header.
 _GIVEN_ID: Final = re.compile(r"[A-Za-z0-9._\-]{1,128}")
 _NOTHING_SENT: Final = 499
-_DEFECT: Final = Unexpected("This request failed inside Bullpen. The server's log has the traceback.")
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 class Arrival:
-    """Puts `request_id`, `started` and `deadline` into the request's state, and writes down how it ended.
+    """The outermost room, and the only one in which an exception of any kind ends.
 
-    `X-Request-ID` is taken from the caller when it is well formed, made otherwise, and always sent back.
+    Puts `request_id`, `started` and `deadline` into the request's state, answers what was raised, and writes down how
+    it ended. `X-Request-ID` is taken from the caller when it is well formed, made otherwise, and always sent back.
     """
 
     def __init__(self, app: ASGIApp, *, metrics: Metrics, timeout: float) -> None:
@@ -38,31 +39,30 @@ class Arrival:
         self._timeout = timeout
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes on whatever is not HTTP."""
+        """Knows nothing but HTTP."""
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
             return
         request_id = self._request_id(scope)
         started = time.monotonic()
-        state = scope.setdefault("state", {})
-        state |= {"request_id": request_id, "started": started, "deadline": Deadline.after(self._timeout)}
+        scope["state"] = {"request_id": request_id, "started": started, "deadline": Deadline.after(self._timeout)}
+        scope["app"] = self  # the router then raises what it refuses, instead of answering in plain text
         structlog.contextvars.bind_contextvars(request_id=request_id)
         status = _NOTHING_SENT
 
-        async def send_with_id(message: Message) -> None:
+        async def send_guarded(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id.encode())]
+                message["headers"] = guarded([*message["headers"], (b"x-request-id", request_id.encode())])
             await send(message)
 
         try:
-            await self._app(scope, receive, send_with_id)
-        except Exception:  # the last place where the caller can still be told
-            _log.exception("http_unexpected_error")
+            await self._app(scope, receive, send_guarded)
+        except (Exception, asyncio.CancelledError) as error:
+            refusal = translated(error, scope=scope)
             if status != _NOTHING_SENT:
                 raise
-            await problem_response(_DEFECT, scope=scope)(scope, receive, send_with_id)
+            await problem_response(refusal, scope=scope)(scope, receive, send_guarded)
         finally:
             self._written_down(scope, status, time.monotonic() - started)
 

@@ -1,10 +1,11 @@
 """Headers that keep a browser from misusing an answer."""
 
-from typing import Final
+from collections.abc import Iterable
+from typing import Final, TypeAlias
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+__all__ = ["RawHeaders", "guarded"]
 
-__all__ = ["SecurityHeaders"]
+RawHeaders: TypeAlias = list[tuple[bytes, bytes]]
 
 _HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
@@ -15,22 +16,8 @@ _HEADERS: Final = (
 )
 
 
-class SecurityHeaders:
-    """Adds the same five headers to every answer; one the route has set already stands."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes on whatever is not HTTP."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-
-        async def send_guarded(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                present = {name.lower() for name, _ in message["headers"]}
-                message["headers"] = [*message["headers"], *(pair for pair in _HEADERS if pair[0] not in present)]
-            await send(message)
-
-        await self._app(scope, receive, send_guarded)
+def guarded(headers: Iterable[tuple[bytes, bytes]]) -> RawHeaders:
+    """These headers and the five of ours; one the route has set already stands."""
+    given = list(headers)
+    present = {name for name, _ in given}
+    return given + [pair for pair in _HEADERS if pair[0] not in present]

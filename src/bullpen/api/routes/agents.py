@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from bullpen.agents import AgentDefinition, Catalogue
 from bullpen.api.answers import json_response
-from bullpen.api.documents import responses
+from bullpen.api.documents import path_parameter, responses
 from bullpen.api.gate import Gate
 from bullpen.api.wire import AgentDocument, AgentsDocument
 from bullpen.execution import Execution
@@ -46,9 +46,10 @@ def routes(*, gate: Gate, execution: Execution, catalogue: Catalogue) -> APIRout
         "/agents/{agent_type}",
         summary="Read one agent",
         responses=responses({"model": AgentDocument}, 401, 403, 404, 500, 503),
+        openapi_extra=path_parameter("agent_type", description="A type listed by `GET /agents`"),
     )
-    async def one(request: Request, agent_type: str) -> Response:
+    async def one(request: Request) -> Response:
         caller = gate.admit(request, "agent:read:own")
-        return json_response(document(execution.agent(agent_type, caller)))
+        return json_response(document(execution.agent(request.path_params["agent_type"], caller)))
 
     return router

@@ -21,18 +21,18 @@ def health_routes(*, health: Health) -> APIRouter:
     router = APIRouter(tags=["health"])
 
     @router.get("/health", summary="How the service is", responses={200: {"model": HealthDocument}})
-    async def summary() -> Response:
+    async def summary(_: Request) -> Response:
         return json_response((await health.report()).as_dict())
 
     @router.get("/health/live", summary="Whether the process answers", responses={200: {"model": HealthDocument}})
-    async def live() -> Response:
+    async def live(_: Request) -> Response:
         return json_response({"status": "ok"})
 
     answers = responses({"model": HealthDocument}) | {503: {"model": HealthDocument, "description": "Not ready"}}
 
     @router.get("/health/ready", summary="Whether it can work", responses=answers)
     @router.get("/ready", summary="Whether it can work", responses=answers)
-    async def ready() -> Response:
+    async def ready(_: Request) -> Response:
         report = await health.report()
         response = json_response(report.as_dict(), status=200 if report.ready else 503)
         if not report.ready:

@@ -1,19 +1,22 @@
 """`GET /openapi.json`: the contract, with examples and every error."""
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, Final
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter
 from fastapi.openapi.utils import get_openapi
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 
+from bullpen import __version__
 from bullpen.api.answers import json_response
 from bullpen.api.documents import responses
 from bullpen.api.gate import Gate
 from bullpen.api.wire import FailedRunDocument, ProblemDocument
 
-__all__ = ["openapi_route"]
+__all__ = ["document", "routes"]
 
 _REF: Final = "#/components/schemas/{model}"
 _SCHEMES: Final = {
@@ -23,10 +26,10 @@ _SCHEMES: Final = {
 _OPEN: Final = ("/health", "/ready")
 
 
-def openapi_route(app: FastAPI, *, gate: Gate) -> APIRouter:
-    """The route that serves the document; like every other it wants a credential."""
+def routes(described: Sequence[APIRouter], *, gate: Gate) -> APIRouter:
+    """The route that serves the document of all others and of itself; like them it wants a credential."""
     router = APIRouter(tags=["contract"])
-    document = cache(lambda: _document(app))
+    whole = cache(lambda: document([route for each in (*described, router) for route in each.routes]))
 
     @router.get(
         "/openapi.json",
@@ -36,26 +39,32 @@ def openapi_route(app: FastAPI, *, gate: Gate) -> APIRouter:
     )
     async def contract(request: Request) -> Response:
         gate.admit(request)
-        return json_response(document())
+        return json_response(whole())
 
     return router
 
 
-def _document(app: FastAPI) -> dict[str, Any]:
-    document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-    components = document.setdefault("components", {})
+def document(described: Sequence[BaseRoute]) -> dict[str, Any]:
+    """The OpenAPI document of these routes."""
+    made = get_openapi(
+        title="Bullpen",
+        version=__version__,
+        description="Serves Agno agents in production.",
+        routes=described,
+    )
+    components = made.setdefault("components", {})
     for model in (ProblemDocument, FailedRunDocument):
         schema = model.model_json_schema(ref_template=_REF)
         components["schemas"] |= schema.pop("$defs", {}) | {model.__name__: schema}
     components["securitySchemes"] = _SCHEMES
-    document["security"] = [{name: []} for name in _SCHEMES]
-    for path, operations in document["paths"].items():
+    made["security"] = [{name: []} for name in _SCHEMES]
+    for path, operations in made["paths"].items():
         for operation in operations.values():
-            _finished(path, operation)
-    return document
+            _finish(path, operation)
+    return made
 
 
-def _finished(path: str, operation: dict[str, Any]) -> None:
+def _finish(path: str, operation: dict[str, Any]) -> None:
     """Takes out what the framework added by itself: its own 422, which our routes never answer."""
     if path.startswith(_OPEN):
         operation["security"] = []
