@@ -12,6 +12,8 @@ ROUNDS ?= 3
 SECONDS ?= 5
 UV ?= uv
 UV_VERSION := 0.13.8
+# As it was typed: a `$` in a question is the asker's, not make's.
+override ASK := $(value ASK)
 export ASK PYTHON
 
 BIN := .venv/bin

@@ -24,16 +24,21 @@ class System:
     """One system: a program with one worker.
 
     Attributes:
-        module: What `python -m` runs; None for a web application that uvicorn serves.
+        module: What `python -m` runs.
         arguments: Given to it; `{port}` stands for the port.
+        path: Where it is asked.
+        members: What its requests have beside `task`.
         environment: What it needs beside the model's address.
+        drives_itself: It has no server to load, and is told to load itself instead.
     """
 
     name: str
     module: str
     arguments: tuple[str, ...]
     path: str = "/run"
+    members: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
+    drives_itself: bool = False
 
     def start(self, *, model_port: int, folder: Path) -> "Running":
         """Starts it on the first core, in an environment that holds nothing else of ours."""
@@ -54,7 +59,7 @@ class System:
 
     def body(self, prompt: str) -> dict[str, Any]:
         """A request of its own kind."""
-        return {"agent_type": "general", "task": prompt} if self is BULLPEN else {"task": prompt}
+        return {**self.members, "task": prompt}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,7 @@ class Running:
 
     def load(self, *, connections: int, seconds: float) -> Load:
         """Puts it under load, or lets it put itself there."""
-        if self.system is BASELINE:
+        if self.system.drives_itself:
             return self._own_load(connections, seconds)
         key = self.folder / "api-key"
         headers = {"X-API-Key": key.read_text().strip()} if key.exists() else {}
@@ -94,12 +99,14 @@ BASELINE: Final = System(
     "benchmarks.peers.loop",
     ("{port}",),
     environment={"CLIENT": "aiohttp"},
+    drives_itself=True,
 )
 BULLPEN: Final = System(
     "Bullpen, one agent, API key",
     "bullpen",
     ("serve", "--port", "{port}"),
     path="/agent/execute",
+    members={"agent_type": "general"},
     environment={
         "CONFIG_DIR": str(PROJECT / "benchmarks" / "config"),
         "OPENAI_API_KEY": "none",

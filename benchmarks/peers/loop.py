@@ -25,11 +25,11 @@ __all__ = ["app"]
 agent = make_agent(base_url=os.environ["OPENAI_BASE_URL"], client=os.environ["CLIENT"])
 
 
-async def lane(lane: int, end: float) -> list[float]:
+async def lane(number: int, end: float) -> list[float]:
     """Runs the agent again and again until `end`; returns how long each run took, seconds."""
     latencies: list[float] = []
     while (begin := time.perf_counter()) < end:
-        task = f"Question {lane}.{len(latencies)}: what does the fox jump over, and why?"
+        task = f"Question {number}.{len(latencies)}: what does the fox jump over, and why?"
         run, session = str(uuid.uuid4()), str(uuid.uuid4())
         output = await agent.arun(task, run_id=run, session_id=session, user_id="somebody")
         if output.status is not RunStatus.completed:

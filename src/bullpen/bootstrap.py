@@ -6,7 +6,7 @@ brings scripted models, and nothing is patched.
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -77,22 +77,30 @@ class Services(Crew):
     first_key: str | None
 
 
-def cast(settings: Settings, *, providers: Makers | None = None) -> Cast:
+def cast(settings: Settings, *, providers: Makers | None = None, wrong: Sequence[str] = ()) -> Cast:
     """Reads the catalogue and checks it.
 
     Raises:
-        Misconfigured: Names everything that is wrong with the models, the tools and the agents.
+        Misconfigured: Names everything that is wrong with the models, the tools and the agents, and before that what
+            the caller has found `wrong`.
     """
     metrics = Metrics(version=__version__)
-    models = _models(settings, metrics, providers or {})
-    toolbox = Toolbox.load(settings.config_dir / "tools.yaml")
-    catalogue = Catalogue.load(settings.config_dir / "agents", models=models, toolbox=toolbox)
+    try:
+        models = _models(settings, metrics, providers or {})
+        toolbox = Toolbox.load(settings.config_dir / "tools.yaml")
+        catalogue = Catalogue.load(settings.config_dir / "agents", models=models, toolbox=toolbox)
+    except Misconfigured as error:
+        raise Misconfigured(*wrong, *error.problems) from error
+    if wrong:
+        raise Misconfigured(*wrong)
     return Cast(metrics=metrics, models=models, toolbox=toolbox, catalogue=catalogue)
 
 
 @asynccontextmanager
-async def crew(settings: Settings, *, providers: Makers | None = None) -> AsyncIterator[Crew]:
-    """Opens what a run needs, and no more: models, tools, agents and the pool."""
+async def crew(
+    settings: Settings, *, providers: Makers | None = None, wrong: Sequence[str] = ()
+) -> AsyncIterator[Crew]:
+    """Opens what a run needs, and no more: models, tools, agents and the pool. Raises what `cast` does."""
     log.configure(
         level=settings.log_level,
         environment=settings.environment,
@@ -104,8 +112,9 @@ async def crew(settings: Settings, *, providers: Makers | None = None) -> AsyncI
     # Agno runs synchronous tools in the loop's default executor, which has 6 threads on two cores (trap T15).
     threads = ThreadPoolExecutor(settings.tool_threads, thread_name_prefix="tool")
     asyncio.get_running_loop().set_default_executor(threads)
-    found = cast(settings, providers=providers)
+    found = cast(settings, providers=providers, wrong=wrong)
     async with AsyncExitStack() as stack:
+        stack.callback(threads.shutdown, wait=False, cancel_futures=True)
         stack.push_async_callback(found.models.aclose)
         await found.toolbox.start()
         stack.push_async_callback(found.toolbox.stop)
@@ -151,10 +160,9 @@ async def bootstrap(
         Misconfigured: Names everything that is wrong.
         DependencyDown: The database is away, or was not migrated in time.
     """
-    if exposed:
-        _refuse_to_be_open(settings)
+    wrong = [*_unreadable(settings), *(_open(settings) if exposed else ())]
     async with AsyncExitStack() as stack:
-        works = await stack.enter_async_context(crew(settings, providers=providers))
+        works = await stack.enter_async_context(crew(settings, providers=providers, wrong=wrong))
         engine = await stack.enter_async_context(open_database(settings))
         secret = secret_of(settings)
         pepper = pepper_from(secret)
@@ -167,7 +175,8 @@ async def bootstrap(
             KeyRing(store, pepper=pepper, stale_after=settings.auth.keys_stale_after)
         )
         tokens = Tokens(secret, leeway=settings.auth.jwt_leeway, max_age=settings.auth.jwt_max_age)
-        health = Health(await _dependencies(stack, settings, engine), metrics=works.metrics)
+        dependencies = [*await _dependencies(stack, settings, engine), *_tool_servers(works.toolbox)]
+        health = Health(dependencies, metrics=works.metrics)
         stack.push_async_callback(health.aclose)
         lag = LoopLag(metrics=works.metrics)
         lag.start()
@@ -250,20 +259,31 @@ def _models(settings: Settings, metrics: Metrics, providers: Makers) -> Models:
     )
 
 
-def _refuse_to_be_open(settings: Settings) -> None:
-    problems = []
+def _unreadable(settings: Settings) -> Iterator[str]:
+    """Addresses of stores that can be seen to be wrong before anything is opened."""
+    for variable, url, opener in (
+        ("DATABASE_URL", settings.database_url, open_engine),
+        ("REDIS_URL", settings.redis_url, open_redis),
+    ):
+        try:
+            if url:
+                opener(url)
+        except Misconfigured as error:
+            yield from (f"{variable}: {problem}" for problem in error.problems)
+
+
+def _open(settings: Settings) -> Iterator[str]:
+    """What an address others can reach asks for."""
     if settings.api_secret_key is None:
-        problems.append(
+        yield (
             "API_SECRET_KEY: needed on an address others can reach. Make one with `openssl rand -hex 32`, "
             "or listen on 127.0.0.1."
         )
     if not (settings.model_name or settings.models or settings.openai_api_key or settings.anthropic_api_key):
-        problems.append(
+        yield (
             "MODEL_NAME: no model is set, and on an address others can reach none is assumed. Set a provider's key, "
             "or MODEL_NAME=offline to serve the offline model."
         )
-    if problems:
-        raise Misconfigured(*problems)
 
 
 async def _dependencies(stack: AsyncExitStack, settings: Settings, engine: AsyncEngine) -> list[Dependency]:
@@ -274,6 +294,11 @@ async def _dependencies(stack: AsyncExitStack, settings: Settings, engine: Async
         # Nothing is kept in Redis yet, so its absence must not take a replica out.
         found.append(Dependency(name="redis", check=partial(redis_store.ping, client, timeout=_PING), required=False))
     return found
+
+
+def _tool_servers(toolbox: Toolbox) -> list[Dependency]:
+    """Without one its tools fail, and everything else goes on."""
+    return [Dependency(name=f"mcp:{name}", check=check, required=False) for name, check in toolbox.servers.items()]
 
 
 def _plain(secret: SecretStr | None) -> str | None:

@@ -12,6 +12,7 @@
     │   ├── NotFound
     │   │   └── UnknownAgent
     │   ├── MethodNotAllowed
+    │   ├── GuardrailRefused     a guardrail of the agent does not allow the input, or the output
     │   └── Cancelled            the caller hung up
     ├── Unavailable              nobody is at fault; try again after `retry_after` seconds
     │   ├── PoolExhausted
@@ -46,6 +47,7 @@ __all__ = [
     "DependencyDown",
     "FieldError",
     "Forbidden",
+    "GuardrailRefused",
     "InvalidRequest",
     "MalformedBody",
     "MethodNotAllowed",
@@ -174,6 +176,12 @@ class MethodNotAllowed(Refused):
         """`allowed` lists the methods that are, by comma."""
         super().__init__(detail)
         self.allowed = allowed
+
+
+class GuardrailRefused(Refused):
+    """A guardrail of the agent refused the input or the output."""
+
+    kind = "guardrail_refused"
 
 
 class Cancelled(Refused):

@@ -76,7 +76,7 @@ class Answer:
     Attributes:
         result: Text, or an object when there is an output schema.
         agent_name: The lane that worked, `{type}_{n}`.
-        model: The model that answered last, as its provider names it.
+        model: The id of the model that answered last, as it was asked for.
         duration: Seconds from the door to the answer.
         queue_wait: Seconds of `duration` spent waiting for a lane.
         overhead: Seconds of `duration` that were neither waiting, nor the model's, nor a tool's.

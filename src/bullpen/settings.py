@@ -1,23 +1,46 @@
 """What the operator may set, by environment variable.
 
 A field's variable is its name in capitals; a field of a nested group is `GROUP__FIELD`, as in `HTTP__MAX_BODY_BYTES`.
-Every secret can also be given as a file: `OPENAI_API_KEY_FILE=/run/secrets/openai`. An empty variable counts as unset.
+Every secret that is no group's can also be a file: `OPENAI_API_KEY_FILE=/run/secrets/openai`. An empty variable counts
+as unset, and white space around a secret is not part of it.
 Only the composition root and the command line read this; rooms take plain arguments.
 """
 
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 
-from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    AnyHttpUrl,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from bullpen.errors import Misconfigured
 
 __all__ = ["Settings"]
 
+_NOT_AN_OBJECT: Final = {"dict_type", "model_type"}
+
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Bytes = Annotated[int, Field(gt=0)]
+
+
+def _bare(value: Any) -> Any:
+    """A secret without the line end that editors and `echo` add; what went wrong with its file is raised here."""
+    if isinstance(value, ValueError):
+        raise value
+    return value.strip() or None if isinstance(value, str) else value
+
+
+Secret: TypeAlias = Annotated[SecretStr | None, BeforeValidator(_bare)]
 
 
 class _Group(BaseModel):
@@ -30,7 +53,7 @@ class EndpointSettings(_Group):
     """An OpenAI-compatible server, used in model names as `name:model`."""
 
     base_url: AnyHttpUrl = Field(description="Address up to and with `/v1`")
-    api_key: SecretStr | None = Field(default=None, description="Sent as bearer, if the server wants one")
+    api_key: Secret = Field(default=None, description="Sent as bearer, if the server wants one")
 
 
 class HttpSettings(_Group):
@@ -83,9 +106,9 @@ class Settings(BaseSettings):
     endpoints: dict[str, EndpointSettings] = Field(
         default={}, description="OpenAI-compatible servers, as in `ENDPOINTS__VLLM__BASE_URL=http://…/v1`"
     )
-    openai_api_key: SecretStr | None = Field(default=None, description="For `openai:…` models")
+    openai_api_key: Secret = Field(default=None, description="For `openai:…` models")
     openai_base_url: AnyHttpUrl | None = Field(default=None, description="Another address for OpenAI's API")
-    anthropic_api_key: SecretStr | None = Field(default=None, description="For `anthropic:…` models")
+    anthropic_api_key: Secret = Field(default=None, description="For `anthropic:…` models")
     anthropic_base_url: AnyHttpUrl | None = Field(default=None, description="Another address for Anthropic's API")
     prices_file: Path | None = Field(default=None, description="Prices that override the built-in ones")
 
@@ -95,17 +118,17 @@ class Settings(BaseSettings):
     tool_threads: Annotated[int, Field(ge=1, le=1024)] = Field(default=64, description="Threads for synchronous tools")
 
     database_url: str | None = Field(default=None, description="SQLite or Postgres; SQLite in `DATA_DIR` when unset")
-    database_password: SecretStr | None = Field(default=None, description="Completes a `DATABASE_URL` without one")
+    database_password: Secret = Field(default=None, description="Completes a `DATABASE_URL` without one")
     database_migration_wait: Seconds = Field(
         default=60, description="How long a starting server waits for `bullpen migrate`, seconds"
     )
     redis_url: str | None = Field(default=None, description="Shared state; optional, and its health is reported")
-    redis_password: SecretStr | None = Field(default=None, description="Completes a `REDIS_URL` without one")
+    redis_password: Secret = Field(default=None, description="Completes a `REDIS_URL` without one")
     vector_db_url: str | None = Field(default=None, description="Reserved for the vector store")
     queue_url: str | None = Field(default=None, description="Reserved for the message broker")
     cache_ttl: Seconds = Field(default=3600, description="Reserved for the response cache, seconds")
 
-    api_secret_key: SecretStr | None = Field(
+    api_secret_key: Secret = Field(
         default=None, description="Signs tokens and protects stored keys; at least 32 characters"
     )
 
@@ -130,12 +153,12 @@ class Settings(BaseSettings):
         cls,
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 -- the library's signature
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 -- the library's signature
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 -- the library's signature
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments first, then the environment, then files named by it; no `.env` is read unasked."""
-        return init_settings, env_settings, _SecretFiles(settings_cls)
+        """Arguments first, then files named by the environment, then the environment; no `.env` is read unasked."""
+        return init_settings, _SecretFiles(settings_cls), _Environment(settings_cls)
 
     @classmethod
     def load(cls, **overrides: Any) -> Self:
@@ -150,28 +173,42 @@ class Settings(BaseSettings):
             raise Misconfigured(*map(_problem, error.errors(include_url=False))) from None
 
 
+class _Environment(EnvSettingsSource):
+    """The environment. Text that should be JSON and is not stays text, to be told with every other mistake."""
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        """The JSON, read, or the text."""
+        try:
+            return super().decode_complex_value(field_name, field, value)
+        except ValueError:
+            return value
+
+
 class _SecretFiles(EnvSettingsSource):
-    """Reads the file named by `NAME_FILE` for every top-level secret `NAME`."""
+    """Reads the file named by `NAME_FILE` for every top-level secret `NAME`; a mistake takes the secret's place."""
 
     def __call__(self) -> dict[str, Any]:
         fields = self.settings_cls.model_fields
         secrets = [name for name, field in fields.items() if field.annotation == SecretStr | None]
         return {name: self._read(name, path) for name in secrets if (path := self.env_vars.get(f"{name}_file"))}
 
-    def _read(self, name: str, path: str) -> str:
+    def _read(self, name: str, path: str) -> str | ValueError:
         variable = name.upper()
         if self.env_vars.get(name):
-            raise Misconfigured(f"{variable} and {variable}_FILE are both set. Keep one of them.")
+            return ValueError(f"{variable} and {variable}_FILE are both set. Keep one of them.")
         try:
-            return Path(path).read_text(encoding="utf-8").strip()
+            text = Path(path).read_text(encoding="utf-8-sig").strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise Misconfigured(f"{variable}_FILE: {path} cannot be read ({type(error).__name__}).") from None
+            return ValueError(f"the file of {variable}_FILE, {path}, cannot be read ({type(error).__name__}).")
+        return text or ValueError(f"the file of {variable}_FILE, {path}, is empty.")
 
 
 def _problem(error: Any) -> str:
     variable = "__".join(str(part).upper() for part in error["loc"])
     if error["type"] == "extra_forbidden":
         return f"{variable}: there is no such setting. {_meant(*map(str, error['loc']))}"
+    if error["type"] in _NOT_AN_OBJECT:
+        return f"{variable}: must be a JSON object, or be set entry by entry as {variable}__NAME."
     return f"{variable}: {error['msg'].removeprefix('Value error, ')}"
 
 

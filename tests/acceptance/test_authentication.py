@@ -100,6 +100,17 @@ def test_a_bearer_that_is_no_token(server: Server, shown: bytes) -> None:
         check_refused(client.get("/agents", headers=[(b"X-API-Key", shown)]))
 
 
+@pytest.mark.parametrize("other", [b"bp_x", b"x"])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_header_sent_twice(server: Server, other: bytes, first: bool) -> None:
+    """Two credentials are refused whichever comes first: an added one must not win, nor hide."""
+    key = server.api_key.encode()
+    shown = [other, key] if first else [key, other]
+    with server.client(key="") as client:
+        check_refused(client.get("/agents", headers=[(b"X-API-Key", each) for each in shown]))
+        check_refused(client.get("/agents", headers=[(b"Authorization", b"Bearer " + each) for each in shown]))
+
+
 def test_another_scheme(server: Server) -> None:
     """Basic is not spoken here."""
     check_refused(show(server, {"Authorization": "Basic YWRhOnNlY3JldA=="}))

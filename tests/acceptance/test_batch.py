@@ -28,9 +28,10 @@ def test_the_order_is_kept(client: httpx.Client) -> None:
 def test_an_error_is_the_items_own(client: httpx.Client) -> None:
     """A bad item is answered as a problem with the path of what is wrong, and spoils no other."""
     good = {"agent_type": "general", "task": "Hello"}
-    items = [good, {"agent_type": "general"}, {"agent_type": "nobody", "task": "x"}, good]
+    items = [good, {"agent_type": "general"}, {"agent_type": "nobody", "task": "x"}, good, "not even an object", None]
     results = batch(client, items)
     assert [result["success"] for result in results] == [item is good for item in items]
+    assert [result["fields"][0]["path"] for result in results[4:]] == ["requests.4", "requests.5"]
     assert results[1]["status"] == 422
     assert results[1]["fields"][0]["path"] == "requests.1.task"
     assert results[2]["status"] == 404

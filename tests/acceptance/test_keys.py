@@ -23,6 +23,17 @@ def test_a_new_key_opens_the_door_at_once(server: Server, key: str) -> None:
     assert answers == [200, 403]
 
 
+@pytest.mark.parametrize(
+    "wrong", [("--user", ""), ("--tenant", "a:b"), ("--role", "nobody"), ("--permission", "a b"), ("--days", "inf")]
+)
+def test_a_key_with_a_mistake_is_not_made(server: Server, wrong: tuple[str, str]) -> None:
+    """The command says what is wrong in a line, prints no key, and exits with 2."""
+    done = server.bullpen("keys", "create", "kiosk", *wrong)
+    assert done.returncode == 2, done.stdout
+    assert done.stdout.startswith("bullpen: ")
+    assert "bp_" not in done.stdout
+
+
 def test_a_user_sees_no_figures(server: Server, key: str) -> None:
     """The pool and the metrics are not for the role `user`."""
     with server.client(key=key) as client:

@@ -61,6 +61,29 @@ def test_every_mistake_of_a_catalogue_at_once(tmp_path: Path) -> None:
     assert refusal("agents", "check", folder=tmp_path, CONFIG_DIR=str(config)) == message
 
 
+def test_settings_and_catalogue_at_once(tmp_path: Path) -> None:
+    """What the address asks for, wrong URLs of stores and a wrong agent are one message; no password is in it."""
+    wrong = {"DATABASE_URL": "mysql://u:hunter2@h/d", "REDIS_URL": "redis://:hunter2@h/name"}
+    config = write_catalogue(tmp_path, agents=BAD_AGENTS[:1])
+    message = refusal("serve", "--host", "0.0.0.0", "--port", "0", folder=tmp_path, CONFIG_DIR=str(config), **wrong)
+    told = ("API_SECRET_KEY:", "MODEL_NAME:", "DATABASE_URL:", "REDIS_URL:", "one.yaml:")
+    assert [name for name in told if name not in message] == []
+    assert "hunter2" not in message
+
+
+def test_an_empty_secret_file_opens_nothing(tmp_path: Path) -> None:
+    """A secret that was mounted empty must not count as given: the server would make one nobody knows, and serve."""
+    (tmp_path / "secret").touch()
+    secret = {"API_SECRET_KEY_FILE": str(tmp_path / "secret"), "MODEL_NAME": "offline"}
+    message = refusal("serve", "--host", "0.0.0.0", "--port", "0", folder=tmp_path, **secret)
+    assert "API_SECRET_KEY_FILE" in message
+
+
+def test_a_blank_task(tmp_path: Path) -> None:
+    """`bullpen run` refuses what `POST /agent/execute` refuses."""
+    assert "task is blank" in refusal("run", "general", " ", folder=tmp_path)
+
+
 def test_a_taken_port(tmp_path: Path) -> None:
     """One clear line that names the port."""
     with socket.socket() as taken:

@@ -2,6 +2,7 @@
 
 import signal
 import stat
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,6 +11,7 @@ import httpx
 import pytest
 
 from tests.stubs.catalogue import write_catalogue
+from tests.stubs.events import events_of
 from tests.stubs.serving import Server
 from tests.stubs.upstream import Upstream
 
@@ -51,6 +53,53 @@ def test_a_run_that_never_ends_is_given_up(own_server: Server, upstream: Upstrea
     upstream.wait(stage="disconnected")
 
 
+def test_a_stream_that_never_ends_is_told(own_server: Server, upstream: Upstream) -> None:
+    """After SHUTDOWN_GRACE it ends in an `error` event, and the log has no traceback."""
+    asked = {"agent_type": "openai_stall_midstream", "task": "Hello"}
+    events = {"Accept": "text/event-stream"}
+    with own_server.client() as client, client.stream("POST", "/agent/execute", json=asked, headers=events) as response:
+        upstream.wait()
+        own_server.ask_to_stop()
+        last = list(events_of(response))[-1]
+    assert (last.name, last.data["status"], last.data["retry_after"]) == ("error", 503, 1)
+    assert own_server.stop() == 0
+    assert "Traceback" not in own_server.output()
+
+
+@pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_ends_the_grace(
+    tmp_path: Path, stub_settings: dict[str, str], upstream: Upstream, second: signal.Signals
+) -> None:
+    """Whoever asks twice does not wait for the runs: they are answered with 503 at once."""
+    settings = {**stub_settings, "CONFIG_DIR": str(write_catalogue(tmp_path)), "SHUTDOWN_GRACE": "600"}
+    with Server(tmp_path, settings=settings) as server, server.client() as client, ThreadPoolExecutor(1) as threads:
+        running = threads.submit(client.post, "/agent/execute", json={"agent_type": "narrow", "task": "Hello"})
+        upstream.wait()
+        server.ask_to_stop()
+        _until_it_refuses(server)
+        assert server.stop(second) == 0
+        answer = running.result()
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"]
+    upstream.wait(stage="disconnected")
+
+
+def test_a_tool_that_never_returns_does_not_keep_the_server(
+    tmp_path: Path, stub_settings: dict[str, str], upstream: Upstream
+) -> None:
+    """Its run ends with its deadline; its thread, which nothing can end, does not outlive the process."""
+    stuck = {"type": "stuck", "model": "openai:stub-tools", "tools": ["stuck"]}
+    tools = {"stuck": {"function": "own_code:stuck"}}
+    settings = {**stub_settings, "CONFIG_DIR": str(write_catalogue(tmp_path, agents=[stuck], tools=tools))}
+    with (tmp_path / "own_code.py").open("a") as code:
+        code.write('\n\ndef stuck() -> str:\n    """Never returns."""\n    time.sleep(3600)\n    return ""\n')
+    with Server(tmp_path, settings=settings) as server:
+        with server.client() as client:
+            asked = {"agent_type": "stuck", "task": "Hello", "timeout": 1}
+            assert client.post("/agent/execute", json=asked).status_code == 504
+        assert server.stop() == 0
+
+
 def test_a_second_start_keeps_its_data(own_server: Server) -> None:
     """The key made at the first start still opens the door after the second, and only its owner can read it.
 
@@ -65,3 +114,14 @@ def test_a_second_start_keeps_its_data(own_server: Server) -> None:
     with own_server.client() as client:
         assert client.get("/agents").status_code == 200
     assert own_server.stop(signal.SIGINT) == 0
+
+
+def _until_it_refuses(server: Server) -> None:
+    """Waits until the server, asked to stop, takes no connections any more."""
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        try:
+            httpx.get(f"{server.url}/ready")
+        except httpx.TransportError:
+            return
+    raise AssertionError("the server goes on taking connections")

@@ -80,6 +80,13 @@ def test_a_refusal_before_the_stream_is_an_ordinary_problem(client: httpx.Client
     assert response.headers["content-type"] == "application/problem+json"
 
 
+def test_never_means_never(client: httpx.Client) -> None:
+    """`q=0` refuses events (RFC 9110, 12.4.2)."""
+    accept = {"Accept": "text/event-stream;q=0, application/json"}
+    response = client.post("/agent/execute", json={"agent_type": "general", "task": "Hello"}, headers=accept)
+    assert response.headers["content-type"] == "application/json"
+
+
 def test_streams_run_side_by_side(server: Server) -> None:
     """A stream that stalls holds up nobody else."""
     asked = {"agent_type": "openai_stall_midstream", "task": "Hello"}

@@ -1,8 +1,11 @@
 """The house keeps its shape: small files, and imports that only go downstairs."""
 
+import ast
+import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -11,10 +14,22 @@ import pytest
 ROOT: Final = Path(__file__).parents[2]
 FOLDERS: Final = ("src", "tests", "benchmarks", "examples")
 LONGEST: Final = 400
+LONGEST_FUNCTION: Final = 50
+EXCUSE: Final = re.compile(r"#\s*(?:noqa|type: ignore)\b")
+REASONED: Final = re.compile(r"#\s*(?:noqa: [A-Z]+\d+|type: ignore\[[a-z-]+\])\s*(?:--|-|#)\s*\S+")
 
 
 def files() -> list[Path]:
     return sorted(file for folder in FOLDERS for file in (ROOT / folder).rglob("*.py"))
+
+
+def functions() -> Iterator[tuple[str, int]]:
+    """Every function, and how many lines it has."""
+    for file in files():
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                first = node.body[1:] if ast.get_docstring(node) and node.body[1:] else node.body
+                yield f"{file.relative_to(ROOT)}:{node.name}", (node.end_lineno or 0) - first[0].lineno + 1
 
 
 def test_no_file_is_long() -> None:
@@ -22,6 +37,19 @@ def test_no_file_is_long() -> None:
     lengths = {str(file.relative_to(ROOT)): len(file.read_text().splitlines()) for file in files()}
     assert {name: length for name, length in lengths.items() if length > LONGEST} == {}
     assert lengths
+
+
+def test_no_function_is_long() -> None:
+    """50 lines are the most a function may have, its docstring not counted."""
+    assert [name for name, length in functions() if length > LONGEST_FUNCTION] == []
+    assert any(True for _ in functions())
+
+
+def test_every_excuse_has_a_reason() -> None:
+    """Whoever silences a checker on a line says which rule, and why."""
+    lines = [line for file in files() for line in file.read_text().splitlines() if EXCUSE.search(line)]
+    assert [line.strip() for line in lines if not REASONED.search(line)] == []
+    assert lines
 
 
 def test_imports_only_go_downstairs() -> None:

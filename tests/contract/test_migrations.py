@@ -113,6 +113,15 @@ async def test_waiting_has_an_end(engine: AsyncEngine) -> None:
         await wait_until_current(engine, longest=0.1)
 
 
+async def test_waiting_says_what_for(engine: AsyncEngine, caplog: pytest.LogCaptureFixture) -> None:
+    """An operator who looks at the log of a start that hangs sees why, once."""
+    with pytest.raises(DependencyDown):
+        await wait_until_current(engine, longest=1)
+    assert [record.getMessage().partition("most. ")[2] for record in caplog.records] == [
+        f"The database has revision none; this version needs {newest()}. Run `bullpen migrate`."
+    ]
+
+
 async def test_a_schema_of_a_newer_version_is_left_alone(engine: AsyncEngine) -> None:
     """A revision this version does not know is never current, and migrating refuses."""
     await upgrade(engine)

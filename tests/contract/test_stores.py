@@ -4,8 +4,10 @@ import asyncio
 import socket
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from sqlalchemy.engine import make_url
 
 from bullpen.errors import DependencyDown
 from bullpen.stores import open_engine, open_redis, redis, sql
@@ -42,6 +44,25 @@ async def test_a_database_that_is_away_is_down_in_time(port: str, silent_port: i
         await sql.ping(engine, timeout=0.5)
     assert time.monotonic() - started < 5
     assert "hunter2" not in f"{caught.value} {caught.value.__cause__!r}"
+    await engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"password": "hunter2", "username": "nobody"}, "no such user|user or the password"),
+        ({"database": "hunter2"}, "no such user, or no such database"),
+        ({"query": {"hunter2": "1"}}, "option that is not known"),
+        ({"host": "hunter2.invalid", "query": {}}, "host name is not known"),
+    ],
+)
+async def test_a_postgres_that_refuses_says_why(postgres_url: str, change: dict[str, Any], said: str) -> None:
+    """A wrong user, database, option or host is told apart, and none of them is repeated."""
+    url = make_url(postgres_url).set(**change)
+    engine = open_engine(url.render_as_string(hide_password=False))
+    with pytest.raises(DependencyDown, match=said) as caught:
+        await sql.ping(engine, timeout=10)
+    assert "hunter2" not in caught.value.detail
     await engine.dispose()
 
 

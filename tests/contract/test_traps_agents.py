@@ -13,10 +13,10 @@ import pytest
 from agno.agent import Agent
 from agno.models.message import Message
 
-from bullpen.errors import ModelFailed, ResultMismatch, RunFailed
+from bullpen.errors import GuardrailRefused, ModelFailed, ResultMismatch, RunFailed
 from tests.stubs import own
-from tests.stubs.scripted import Turn, calls
-from tests.stubs.stage import Scripted, caller, last, stage
+from tests.stubs.scripted import Script, ScriptedModel, Turn, calls, last
+from tests.stubs.stage import caller, stage
 
 STREAMED = pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
 
@@ -25,7 +25,7 @@ def source(name: str) -> str:
     return f"type: it\nsource: tests.stubs.own:{name}"
 
 
-def uses(tool: str) -> object:
+def uses(tool: str) -> Script:
     def script(messages: Sequence[Message]) -> Turn:
         return last(messages) if messages[-1].role == "tool" else calls(tool)
 
@@ -48,19 +48,53 @@ async def test_t1_without_us_agno_says_nothing() -> None:
 
 
 @STREAMED
-@pytest.mark.parametrize("name", ["defective_guardrail", "strict_guardrail", "defective_post_hook"])
-async def test_t2_a_guardrail_that_breaks_refuses(tmp_path: Path, name: str, *, streamed: bool) -> None:
-    """Agno logs a hook's exception and goes on; here the run fails, as it does when the guardrail refuses."""
+@pytest.mark.parametrize("name", ["defective_guardrail", "defective_post_hook"])
+async def test_t2_a_guardrail_that_breaks_fails_the_run(tmp_path: Path, name: str, *, streamed: bool) -> None:
+    """Agno logs a hook's exception and goes on; a check that could not be made lets nothing pass."""
     async with stage(tmp_path, source(name)) as it:
         with pytest.raises(RunFailed) as raised:
             await it.result("it", streamed=streamed)
     assert own.SECRET not in raised.value.detail
 
 
+@STREAMED
+@pytest.mark.parametrize(
+    ("name", "side"),
+    [
+        ("strict_guardrail", "input"),
+        ("strict_post_hook", "output"),
+        ("strict_flow", "input"),
+        ("strict_route", "input"),
+    ],
+)
+async def test_t1_a_guardrail_that_refuses_is_told_as_a_refusal(
+    tmp_path: Path, name: str, side: str, *, streamed: bool
+) -> None:
+    """Agno makes a failed run of it, or none at all, with the guardrail's own text for an answer."""
+    async with stage(tmp_path, source(name)) as it:
+        with pytest.raises(GuardrailRefused, match=f"`it` refused the {side}") as raised:
+            await it.result("it", streamed=streamed)
+    assert own.SECRET not in raised.value.detail
+
+
+@STREAMED
+async def test_t1_a_member_whose_word_is_the_teams_fails_it(tmp_path: Path, *, streamed: bool) -> None:
+    """In `route` mode nobody looks at the member's answer again: Agno hands out its error as the team's result."""
+    async with stage(tmp_path, source("failing_route")) as it:
+        with pytest.raises(ModelFailed):
+            await it.result("it", streamed=streamed)
+
+
+async def test_t12_a_streamed_step_that_succeeded_is_no_failed_one(tmp_path: Path) -> None:
+    """Agno leaves a step's stream before its end, and marks the run in it as cancelled once it is collected."""
+    async with stage(tmp_path, source("unhurried_flow")) as it:
+        assert await it.result("it", streamed=True) == "fine"
+
+
 async def test_t4_every_run_has_ids_of_its_own(tmp_path: Path) -> None:
     """An id left out sticks to the instance. Ours are always given, and carry tenant and user."""
     tools = "who: {function: 'tests.stubs.own:who'}"
-    async with stage(tmp_path, "type: it\ntools: [who]", tools=tools, script=uses("who")) as it:  # type: ignore[arg-type]  # a script
+    async with stage(tmp_path, "type: it\ntools: [who]", tools=tools, script=uses("who")) as it:
         first = await it.run("it", session_id="one", run_id="r1")
         second = await it.run("it", by=caller("b:c", "a"), session_id="two", run_id="r2")
         third = await it.run("it", by=caller("c", "a:b"), session_id="two", run_id="r3")
@@ -142,7 +176,7 @@ async def test_t15_p07_a_synchronous_tool_does_not_hold_up_the_loop(tmp_path: Pa
     own.STARTED.clear()
     own.RELEASED.clear()
     tools = "block: {function: 'tests.stubs.own:block'}"
-    async with stage(tmp_path, "type: it\ntools: [block]", tools=tools, script=uses("block")) as it:  # type: ignore[arg-type]  # a script
+    async with stage(tmp_path, "type: it\ntools: [block]", tools=tools, script=uses("block")) as it:
         run = asyncio.create_task(it.run("it"))
         assert await asyncio.to_thread(own.STARTED.wait, 5)
         own.RELEASED.set()
@@ -173,4 +207,4 @@ async def test_t17_nothing_is_reported_to_agnos_makers(
 
 def test_t17_agno_reports_unless_told_otherwise() -> None:
     """The trap itself."""
-    assert Agent(model=Scripted()).telemetry
+    assert Agent(model=ScriptedModel()).telemetry

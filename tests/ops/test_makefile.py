@@ -46,6 +46,13 @@ def test_run_takes_a_port() -> None:
     assert "serve --port 8000 " in make("-n", "run")
 
 
+@pytest.mark.parametrize("question", ["It costs $5.", "Is $(shell echo x) run?", 'It\'s "quoted" `here`', "100 % #1"])
+def test_a_question_is_asked_as_it_was_typed(question: str) -> None:
+    """Make has words of its own for `$`; a question has not."""
+    shown = make("--eval", 'shown: ; @printf %s "$$ASK"', "shown", f"ASK={question}")
+    assert shown == question
+
+
 def test_ci_runs_the_commands_of_the_makefile() -> None:
     """CI tests what `make test` tests: `.ci/run` calls pytest itself only to end with pytest's own line and status."""
     command = make("-n", "test").splitlines()[-1].strip()

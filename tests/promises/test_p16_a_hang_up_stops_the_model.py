@@ -74,6 +74,14 @@ def test_p16_a_waiting_caller_who_hangs_up_leaves_the_queue(server: Server, upst
         assert len(upstream.wait(count=2)) == 2
 
 
+def test_p16_a_request_sent_ahead_hides_no_hang_up(server: Server, upstream: Upstream) -> None:
+    """A caller with a second request waiting behind the first is missed all the same."""
+    with begin(server, "openai_stall", "application/json") as connection:
+        upstream.wait()
+        connection.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+    upstream.wait(stage="disconnected")
+
+
 def test_p16_a_batch_stops_too(server: Server, upstream: Upstream) -> None:
     """Every item of a batch that nobody waits for is stopped."""
     body = orjson.dumps({"requests": [{"agent_type": "openai_stall", "task": "Never mind."}] * 5})

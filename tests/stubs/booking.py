@@ -1,4 +1,4 @@
-"""In-memory ends of the model ports: where attempts are booked, what they cost, a budget that can say no, a clock."""
+"""In-memory ends of the model ports: where attempts are booked, what they cost, a budget that can say no."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from bullpen.llm.ports import Attempt, ModelName
 from bullpen.llm.run import ModelRun
 from bullpen.resilience import Deadline
 
-__all__ = ["FlatPrices", "KeptUsage", "Purse", "SetClock", "guard", "model_run", "models"]
+__all__ = ["FlatPrices", "KeptUsage", "Purse", "guard", "model_run", "models"]
 
 
 @dataclass
@@ -50,18 +50,6 @@ class Purse:
 
     async def settle(self, reservation: str, *, cost: int) -> None:
         self.settled.append(cost)
-
-
-class SetClock:
-    """A clock that a test sets."""
-
-    seconds = 0.0
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-    def now(self) -> float:
-        return self.seconds
 
 
 def models(

@@ -44,6 +44,9 @@ AGENTS: Final[Sequence[Mapping[str, Any]]] = (
     _pointed("impatient", "stub-stall", timeout=1.0),
     _pointed("restricted", "stub", permission="agent:execute"),
     _pointed("own_agent", "stub", source="own_code:agent"),
+    _pointed("polite", "stub", source="own_code:polite"),
+    _pointed("discreet", "stub", source="own_code:discreet"),
+    _pointed("relay", "stub", source="own_code:relay"),
     _pointed("priced", "gpt-4o-mini"),
 )
 """`{provider}_{behaviour}` for both providers and every behaviour of `tests.stubs.behaviour`, and then some."""
@@ -59,9 +62,24 @@ OWN_CODE: Final = '''
 import time
 
 from agno.agent import Agent
+from agno.exceptions import InputCheckError, OutputCheckError
 from agno.models.openai import OpenAIChat
+from agno.workflow import Step, Workflow
+
+
+def no_shouting(run_input):
+    if str(run_input.input_content).isupper():
+        raise InputCheckError(f"PROVIDER-SECRET-TEXT: {run_input.input_content}")
+
+
+async def no_answers(run_output):
+    raise OutputCheckError(f"PROVIDER-SECRET-TEXT: {run_output.content}")
+
 
 agent = Agent(name="Own", model=OpenAIChat(id="stub-echo"))
+polite = Agent(name="Polite", model=OpenAIChat(id="stub"), pre_hooks=[no_shouting])
+discreet = Agent(name="Discreet", model=OpenAIChat(id="stub"), post_hooks=[no_answers])
+relay = Workflow(name="Relay", steps=[Step(name=each, agent=Agent(model=OpenAIChat(id="stub"))) for each in "abc"])
 
 
 def block(seconds: float) -> str:

@@ -1,25 +1,25 @@
 """Agents, teams, workflows and tools as a user would write them, each with a point to prove."""
 
+import asyncio
 import threading
 from collections.abc import Sequence
 from typing import Any
 
 from agno.agent import Agent
 from agno.db.sqlite import SqliteDb
-from agno.exceptions import CheckTrigger, InputCheckError
+from agno.exceptions import CheckTrigger, InputCheckError, OutputCheckError
 from agno.guardrails import BaseGuardrail
 from agno.memory import MemoryManager
 from agno.models.message import Message
 from agno.run import RunContext
 from agno.run.cancel import acancel_run
 from agno.session import SessionSummaryManager
-from agno.team import Team
+from agno.team import Team, TeamMode
 from agno.tools import Toolkit
 from agno.workflow import Condition, Loop, Parallel, Router, Step, Steps, Workflow
 from pydantic import BaseModel
 
-from tests.stubs.scripted import Turn, calls
-from tests.stubs.stage import Scripted, last
+from tests.stubs.scripted import ScriptedModel, Turn, calls, last
 
 SECRET = "sk-live-provider-text"
 
@@ -43,7 +43,7 @@ def _asks_tool(name: str) -> Any:
 
 
 def plain() -> Agent:
-    return Agent(name="plain", model=Scripted(), retries=3, telemetry=True, fallback_models=[Scripted()])
+    return Agent(name="plain", model=ScriptedModel(), retries=3, telemetry=True, fallback_models=[ScriptedModel()])
 
 
 def nameless() -> Agent:
@@ -51,15 +51,15 @@ def nameless() -> Agent:
 
 
 def by_name() -> Agent:
-    agent = Agent(name="by_name", model=Scripted(), compaction=True)
+    agent = Agent(name="by_name", model=ScriptedModel(), compaction=True)
     agent.memory_manager = MemoryManager()
     agent.memory_manager.model = "openai:gpt-4o"  # type: ignore[assignment]  # what a user may do all the same
     return agent
 
 
 def in_tuple() -> Agent:
-    agent = Agent(name="in_tuple", model=Scripted())
-    agent.metadata = {"spare": (Scripted(),)}
+    agent = Agent(name="in_tuple", model=ScriptedModel())
+    agent.metadata = {"spare": (ScriptedModel(),)}
     return agent
 
 
@@ -73,7 +73,7 @@ def unsteady() -> Agent:
 
 
 def answers(text: str) -> Agent:
-    return Agent(name="answers", model=Scripted(script=lambda _: text))
+    return Agent(name="answers", model=ScriptedModel(turns=[text]))
 
 
 def dependent() -> Agent:
@@ -82,20 +82,23 @@ def dependent() -> Agent:
         return last(messages)
 
     return Agent(
-        name="dependent", model=Scripted(script=script), instructions="The rate is {rate}.", dependencies={"rate": 5}
+        name="dependent",
+        model=ScriptedModel(turns=[script]),
+        instructions="The rate is {rate}.",
+        dependencies={"rate": 5},
     )
 
 
 def verdict() -> Agent:
-    return Agent(name="verdict", model=Scripted(script=lambda _: "I would rather chat"), output_schema=Verdict)
+    return Agent(name="verdict", model=ScriptedModel(turns=["I would rather chat"]), output_schema=Verdict)
 
 
 def down() -> Agent:
-    return Agent(name="down", model=Scripted(script=_down))
+    return Agent(name="down", model=ScriptedModel(turns=[_down]))
 
 
 def team() -> Team:
-    return Team(name="team", members=[plain(), nameless()], model=Scripted(script=lambda _: "led"))
+    return Team(name="team", members=[plain(), nameless()], model=ScriptedModel(turns=["led"]))
 
 
 def team_with_a_failing_member() -> Team:
@@ -104,7 +107,7 @@ def team_with_a_failing_member() -> Team:
             return "managed without"
         return calls("delegate_task_to_member", member_id="down", task="help")
 
-    return Team(name="team", members=[down()], model=Scripted(script=script))
+    return Team(name="team", members=[down()], model=ScriptedModel(turns=[script]))
 
 
 def cancels(run_id: str = "r-cancel") -> Agent:
@@ -114,7 +117,7 @@ def cancels(run_id: str = "r-cancel") -> Agent:
         await acancel_run(run_id)
         return "too late"
 
-    return Agent(name="cancels", model=Scripted(script=script))
+    return Agent(name="cancels", model=ScriptedModel(turns=[script]))
 
 
 def cancelled_flow() -> Workflow:
@@ -122,35 +125,35 @@ def cancelled_flow() -> Workflow:
 
 
 def slow_database() -> Agent:
-    return Agent(name="slow", model=Scripted(), db=SqliteDb(db_url="sqlite://"))
+    return Agent(name="slow", model=ScriptedModel(), db=SqliteDb(db_url="sqlite://"))
 
 
 def hooked_tools() -> Agent:
     async def around(function_call: Any, arguments: dict[str, Any]) -> Any:
         return await function_call(**arguments)
 
-    return Agent(name="hooked", model=Scripted(), tools=[block], tool_hooks=[around])
+    return Agent(name="hooked", model=ScriptedModel(), tools=[block], tool_hooks=[around])
 
 
 def odd_team() -> Team:
-    return Team(name="odd", members=[plain()], model=Scripted(), mode="sequential")  # type: ignore[arg-type]  # accepted in silence (T12)
+    return Team(name="odd", members=[plain()], model=ScriptedModel(), mode="sequential")  # type: ignore[arg-type]  # accepted in silence (T12)
 
 
 def hidden_team() -> Team:
-    return Team(name="hidden", members=lambda: [plain()], model=Scripted())
+    return Team(name="hidden", members=lambda: [plain()], model=ScriptedModel())
 
 
 def everywhere() -> Workflow:
     """A model in every place a workflow can have one."""
     agent = Agent(
         name="many",
-        model=Scripted(),
-        parser_model=Scripted(),
-        output_model=Scripted(),
-        reasoning_model=Scripted(),
-        followup_model=Scripted(),
-        memory_manager=MemoryManager(model=Scripted()),
-        session_summary_manager=SessionSummaryManager(model=Scripted()),
+        model=ScriptedModel(),
+        parser_model=ScriptedModel(),
+        output_model=ScriptedModel(),
+        reasoning_model=ScriptedModel(),
+        followup_model=ScriptedModel(),
+        memory_manager=MemoryManager(model=ScriptedModel()),
+        session_summary_manager=SessionSummaryManager(model=ScriptedModel()),
     )
     return Workflow(
         name="everywhere",
@@ -203,18 +206,18 @@ class Strict(BaseGuardrail):
 
 
 def defective_guardrail() -> Agent:
-    return Agent(name="guarded", model=Scripted(), pre_hooks=[Defective()])
+    return Agent(name="guarded", model=ScriptedModel(), pre_hooks=[Defective()])
 
 
 def strict_guardrail() -> Agent:
-    return Agent(name="guarded", model=Scripted(), pre_hooks=[Strict()])
+    return Agent(name="guarded", model=ScriptedModel(), pre_hooks=[Strict()])
 
 
 def defective_post_hook() -> Agent:
     def check(run_output: Any) -> None:
         raise ZeroDivisionError
 
-    return Agent(name="guarded", model=Scripted(), post_hooks=[check])
+    return Agent(name="guarded", model=ScriptedModel(), post_hooks=[check])
 
 
 HOOKED: list[str] = []
@@ -224,7 +227,7 @@ def hooked() -> Agent:
     async def note(run_input: Any) -> None:
         HOOKED.append(str(run_input.input_content))
 
-    return Agent(name="hooked", model=Scripted(), pre_hooks=[note])
+    return Agent(name="hooked", model=ScriptedModel(), pre_hooks=[note])
 
 
 def tools_per_session() -> Agent:
@@ -237,7 +240,7 @@ def tools_per_session() -> Agent:
 
         return [whose]
 
-    return Agent(name="factory", model=Scripted(script=_asks_tool("whose")), tools=tools)
+    return Agent(name="factory", model=ScriptedModel(turns=[_asks_tool("whose")]), tools=tools)
 
 
 class Stuck(Toolkit):
@@ -265,8 +268,8 @@ class Counter(Toolkit):
         return str(self.count)
 
 
-stuck_instance = Agent(name="stuck", model=Scripted(), tools=[Stuck()])
-counting_instance = Agent(name="counting", model=Scripted(script=_asks_tool("next")), tools=[Counter()])
+stuck_instance = Agent(name="stuck", model=ScriptedModel(), tools=[Stuck()])
+counting_instance = Agent(name="counting", model=ScriptedModel(turns=[_asks_tool("next")]), tools=[Counter()])
 not_an_agent = 42
 
 
@@ -292,3 +295,54 @@ async def who(run_context: RunContext) -> str:
 def fail() -> str:
     """Fails."""
     raise ValueError(SECRET)
+
+
+def exits() -> str:
+    """Wants to end the process."""
+    raise SystemExit(3)
+
+
+async def gives_up() -> str:
+    """Cancels itself, as a client library may that was closed under it."""
+    raise asyncio.CancelledError
+
+
+def strict_post_hook() -> Agent:
+    async def check(run_output: Any) -> None:
+        raise OutputCheckError(SECRET, check_trigger=CheckTrigger.OUTPUT_NOT_ALLOWED)
+
+    return Agent(name="guarded", model=ScriptedModel(), post_hooks=[check])
+
+
+def strict_flow() -> Workflow:
+    return Workflow(name="strict", steps=[Step(name="a", agent=strict_guardrail())])
+
+
+def _route(member: Agent) -> Team:
+    hands_over = calls("delegate_task_to_member", member_id=str(member.name), task="help")
+    return Team(name="route", members=[member], model=ScriptedModel(turns=[hands_over]), mode=TeamMode.route)
+
+
+def failing_route() -> Team:
+    return _route(down())
+
+
+def strict_route() -> Team:
+    return _route(strict_guardrail())
+
+
+def worded_team() -> Team:
+    """Its mode is a plain word, as in Agno's documentation."""
+    return Team(name="worded", members=[plain()], model=ScriptedModel(turns=["led"]), mode="coordinate")  # type: ignore[arg-type]  # works, whatever the annotation says
+
+
+def unhurried_flow() -> Workflow:
+    """Its second step takes long enough for the first one's stream to be collected."""
+
+    async def script(_: Sequence[Message]) -> str:
+        for _turn in range(10):
+            await asyncio.sleep(0)
+        return "fine"
+
+    second = Agent(name="b", model=ScriptedModel(turns=[script]))
+    return Workflow(name="unhurried", steps=[Step(name="a", agent=plain()), Step(name="b", agent=second)])

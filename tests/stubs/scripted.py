@@ -8,6 +8,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from inspect import isawaitable
 from typing import Any, TypeAlias
 from uuid import uuid4
 
@@ -16,7 +17,20 @@ from agno.models.base import Model
 from agno.models.message import Message
 from agno.models.response import ModelResponse
 
-__all__ = ["INPUT_TOKENS", "OUTPUT_TOKENS", "Asked", "Call", "Hang", "Reply", "ScriptedModel", "Turn", "calls"]
+__all__ = [
+    "INPUT_TOKENS",
+    "OUTPUT_TOKENS",
+    "Asked",
+    "Broken",
+    "Call",
+    "Hang",
+    "Reply",
+    "Script",
+    "ScriptedModel",
+    "Turn",
+    "calls",
+    "last",
+]
 
 INPUT_TOKENS = 20
 OUTPUT_TOKENS = 10
@@ -57,7 +71,10 @@ class Broken:
     error: Exception
 
 
-Turn: TypeAlias = "str | Reply | Sequence[Call] | Exception | Hang | Broken | Callable[[list[Message]], Turn]"
+Turn: TypeAlias = "str | Reply | Sequence[Call] | Exception | Hang | Broken | Script"
+
+Script: TypeAlias = Callable[[Sequence[Message]], Any]
+"""Sees the messages and returns a `Turn`, or something to wait for that does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,21 +101,21 @@ def calls(tool: str, **arguments: Any) -> list[Call]:
 class ScriptedModel(Model):
     """Plays its turns in order, one for each call; the last one repeats.
 
-    A turn is a text, a `Reply`, a list of `Call`s, an exception to raise, a `Hang`, a `Broken` stream, or a function of
-    the messages that returns one of these. Every call is kept in `asked`.
+    A turn is a text, a `Reply`, a list of `Call`s, an exception to raise, a `Hang`, a `Broken` stream, or a `Script`
+    that says which of these it is. Every call is kept in `asked`.
     """
 
     id: str = "scripted"
     name: str | None = "Scripted"
     provider: str | None = "Scripted"
     supports_native_structured_outputs: bool = True
-    turns: Sequence[Turn] = ("scripted answer",)
+    turns: Sequence[Turn] = ("done",)
     asked: list[Asked] = field(default_factory=list)
 
     async def ainvoke(
         self, *, messages: list[Message], tools: Any = None, response_format: Any = None, **_: Any
     ) -> ModelResponse:
-        turn = self._next(Asked(list(messages), tools or (), response_format, stream=False))
+        turn = await self._next(Asked(list(messages), tools or (), response_format, stream=False))
         if isinstance(turn, Broken):
             raise turn.error
         if isinstance(turn, Hang):
@@ -109,7 +126,7 @@ class ScriptedModel(Model):
     async def ainvoke_stream(
         self, *, messages: list[Message], tools: Any = None, response_format: Any = None, **_: Any
     ) -> AsyncIterator[ModelResponse]:
-        turn = self._next(Asked(list(messages), tools or (), response_format, stream=True))
+        turn = await self._next(Asked(list(messages), tools or (), response_format, stream=True))
         if isinstance(turn, Broken):
             for word in _words(turn.before):
                 yield ModelResponse(role="assistant", content=word)
@@ -138,14 +155,20 @@ class ScriptedModel(Model):
     def _parse_provider_response_delta(self, response: Any) -> ModelResponse:
         raise NotImplementedError
 
-    def _next(self, asked: Asked) -> Any:
+    async def _next(self, asked: Asked) -> Any:
         turn: Any = self.turns[min(len(self.asked), len(self.turns) - 1)]
         self.asked.append(asked)
         while callable(turn) and not isinstance(turn, Exception):
             turn = turn(list(asked.messages))
+            turn = await turn if isawaitable(turn) else turn
         if isinstance(turn, Exception):
             raise turn
         return turn
+
+
+def last(messages: Sequence[Message]) -> str:
+    """The newest message's text; as a script, an echo."""
+    return str(messages[-1].content)
 
 
 async def _hang(turn: Hang) -> None:

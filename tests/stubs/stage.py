@@ -1,71 +1,24 @@
 """A stage for agents: scripted models, a catalogue from a few lines of YAML, and everything real around a run."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from inspect import isawaitable
 from pathlib import Path
-from typing import Any, TypeAlias
-
-from agno.models.message import Message
-from agno.models.response import ModelResponse
+from typing import Any
 
 from bullpen.agents import Builder, Catalogue, Result, Runner, Toolbox
 from bullpen.caller import Caller
-from bullpen.clock import SystemClock
 from bullpen.llm import Models
-from bullpen.llm.ports import Attempt, ModelName
 from bullpen.llm.run import ModelRun
 from bullpen.messages import Json, Request
-from bullpen.resilience import Deadline
 from bullpen.telemetry import Metrics
-from tests.stubs.scripted import ScriptedModel
+from tests.stubs import booking
+from tests.stubs.scripted import Script, ScriptedModel
 
-__all__ = ["Scripted", "Stage", "caller", "last", "models", "stage"]
-
-
-Script: TypeAlias = Callable[[Sequence[Message]], Any]
-"""Returns a `Turn`, or something to wait for that does."""
-
-
-@dataclass
-class Scripted(ScriptedModel):
-    """Asks its script for each turn; the script sees the messages, and may wait."""
-
-    script: Script = lambda _: "done"
-
-    async def ainvoke(self, *, messages: list[Message], **others: Any) -> ModelResponse:
-        await self._turn(messages)
-        return await super().ainvoke(messages=messages, **others)
-
-    async def ainvoke_stream(self, *, messages: list[Message], **others: Any) -> AsyncIterator[ModelResponse]:
-        await self._turn(messages)
-        async for piece in super().ainvoke_stream(messages=messages, **others):
-            yield piece
-
-    async def _turn(self, messages: list[Message]) -> None:
-        turn: Any = self.script(messages)
-        # Taken by the call this belongs to: nothing is awaited between here and there.
-        self.turns = [await turn if isawaitable(turn) else turn]
-
-
-def last(messages: Sequence[Message]) -> str:
-    """The newest message's text."""
-    return str(messages[-1].content)
+__all__ = ["Stage", "caller", "models", "stage"]
 
 
 def caller(user_id: str = "ann", tenant: str = "acme") -> Caller:
     return Caller(user_id=user_id, tenant=tenant, credential="test")
-
-
-class Free:
-    """Prices of nothing, and books nobody reads."""
-
-    def cost(self, _model: ModelName, *, input_tokens: int, output_tokens: int) -> int:
-        return 0
-
-    def record(self, attempt: Attempt) -> None:
-        pass
 
 
 class Stage:
@@ -108,13 +61,12 @@ class Stage:
         return steps[-1].value  # type: ignore[no-any-return]  # the assertion above
 
     def _run(self, request: Request, by: Caller) -> ModelRun:
-        run = ModelRun(
+        run = booking.model_run(
             run_id=request.run_id,
             session_id=request.session_id,
             tenant=by.tenant,
             user_id=by.user_id,
             agent_type=request.agent_type,
-            deadline=Deadline.after(30, clock=SystemClock()),
         )
         self.runs.append(run)
         return run
@@ -122,9 +74,8 @@ class Stage:
 
 def models(script: Script | None = None) -> Models:
     """Models where `scripted:anything` follows `script`, and every alias means that."""
-    free = Free()
-    providers = {"scripted": lambda name: Scripted(id=name, script=script or (lambda _: "done"))}
-    return Models(prices=free, usage=free, default="scripted:one", providers=providers)
+    providers = {"scripted": lambda name: ScriptedModel(id=name, turns=[script or "done"])}
+    return booking.models(default="scripted:one", providers=providers)
 
 
 @asynccontextmanager

@@ -1,6 +1,7 @@
 """Settings: the names users rely on, and one message for everything that is wrong."""
 
 from pathlib import Path
+from traceback import format_exception
 
 import pytest
 
@@ -58,11 +59,11 @@ def test_every_problem_is_told_at_once_by_its_variable(monkeypatch: pytest.Monke
 
 
 def test_a_secret_is_never_in_the_message(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was typed into a secret's variable does not come back in an error."""
+    """What was typed into a secret's variable does not come back in an error, nor in its traceback."""
     monkeypatch.setenv("API_SECRET_KEY", "too-short-and-private")
     with pytest.raises(Misconfigured) as caught:
         Settings.load()
-    assert "too-short-and-private" not in str(caught.value)
+    assert "too-short-and-private" not in "".join(format_exception(caught.value))
 
 
 def test_a_secret_may_be_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -77,7 +78,7 @@ def test_a_secret_may_be_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
 def test_a_secret_file_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A path that cannot be read is told with its variable."""
     monkeypatch.setenv("REDIS_PASSWORD_FILE", str(tmp_path / "nothing"))
-    with pytest.raises(Misconfigured, match=r"REDIS_PASSWORD_FILE: .*nothing cannot be read"):
+    with pytest.raises(Misconfigured, match=r"REDIS_PASSWORD_FILE, .*nothing, cannot be read"):
         Settings.load()
 
 
@@ -88,6 +89,57 @@ def test_a_secret_given_twice_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_pa
     monkeypatch.setenv("OPENAI_API_KEY_FILE", str(tmp_path / "key"))
     with pytest.raises(Misconfigured, match="both set"):
         Settings.load()
+
+
+def test_files_of_secrets_are_told_with_everything_else(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Two files that cannot be read, a secret given twice and a wrong number make one error of four problems."""
+    monkeypatch.setenv("OPENAI_API_KEY_FILE", str(tmp_path / "nothing"))
+    monkeypatch.setenv("ANTHROPIC_API_KEY_FILE", str(tmp_path))
+    monkeypatch.setenv("REDIS_PASSWORD", "one")
+    monkeypatch.setenv("REDIS_PASSWORD_FILE", str(tmp_path / "two"))
+    monkeypatch.setenv("AGENT_TIMEOUT", "-1")
+    with pytest.raises(Misconfigured) as caught:
+        Settings.load()
+    assert [problem.partition(":")[0] for problem in caught.value.problems] == [
+        "OPENAI_API_KEY",
+        "ANTHROPIC_API_KEY",
+        "AGENT_TIMEOUT",
+        "REDIS_PASSWORD",
+    ]
+
+
+@pytest.mark.parametrize("content", ["", " \n", "\ufeff\n"])
+def test_an_empty_secret_file_is_a_mistake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str) -> None:
+    """Whoever named a file meant a secret: an empty one must not count as given, nor as left out."""
+    (tmp_path / "secret").write_text(content)
+    monkeypatch.setenv("API_SECRET_KEY_FILE", str(tmp_path / "secret"))
+    with pytest.raises(Misconfigured, match=r"API_SECRET_KEY_FILE, .*secret, is empty"):
+        Settings.load()
+
+
+def test_white_space_is_no_part_of_a_secret(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A line end, or the mark some editors put at the start, changes no secret; nothing but spaces is none."""
+    (tmp_path / "key").write_text("\ufeffof-a-file\r\n")
+    monkeypatch.setenv("OPENAI_API_KEY_FILE", str(tmp_path / "key"))
+    monkeypatch.setenv("ANTHROPIC_API_KEY", " of-a-variable\n")
+    monkeypatch.setenv("API_SECRET_KEY", " " * 40)
+    settings = Settings.load()
+    keys = [settings.openai_api_key, settings.anthropic_api_key]
+    assert [key.get_secret_value() for key in keys if key] == ["of-a-file", "of-a-variable"]
+    assert settings.api_secret_key is None
+
+
+def test_what_should_be_json_is_told_like_any_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Text where an object belongs is one line by its variable, beside the others, and not a traceback."""
+    monkeypatch.setenv("HTTP__BODY_LIMITS", "{4096")
+    monkeypatch.setenv("MODELS", "offline")
+    monkeypatch.setenv("POOL", "[1]")
+    monkeypatch.setenv("AGENT_TIMEOUT", "-1")
+    with pytest.raises(Misconfigured) as caught:
+        Settings.load()
+    told = dict(problem.split(": ", 1) for problem in caught.value.problems)
+    assert {name for name, text in told.items() if "JSON" in text} == {"HTTP__BODY_LIMITS", "MODELS", "POOL"}
+    assert "AGENT_TIMEOUT" in told
 
 
 def test_endpoints_and_aliases_are_named_by_their_variable(monkeypatch: pytest.MonkeyPatch) -> None:

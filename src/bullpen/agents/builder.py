@@ -114,6 +114,8 @@ class Builder:
                 each.model = each.model or self._model(definition)
             elif isinstance(each, Workflow):
                 each.telemetry = False
+                # Only these events tell how a streamed step really ended.
+                each.stream_executor_events = True
             elif isinstance(each, Step):
                 each.max_retries = 0
         guard(runnable, lambda model: self._models.guard(model, call=definition.call))

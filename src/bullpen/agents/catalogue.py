@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from agno.models.base import Model
 from pydantic import BaseModel, ValidationError
@@ -14,10 +14,14 @@ from bullpen.agents.output import OutputSchema
 from bullpen.agents.sources import Source, Unimportable, importable, load, takes_tools
 from bullpen.agents.spelling import meant
 from bullpen.agents.tools import Toolbox
+from bullpen.agents.walker import bare
 from bullpen.errors import InvalidRequest, Misconfigured, UnknownAgent
 from bullpen.llm import CallSettings, Models
 
 __all__ = ["Catalogue"]
+
+
+_SUFFIX: Final = ".yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,7 @@ class Catalogue:
 
     @classmethod
     def load(cls, folder: Path, *, models: Models, toolbox: Toolbox) -> "Catalogue":
-        """Reads every `*.yaml` in `folder`, one agent a document.
+        """Reads every `*.yaml` in `folder`, one agent a document; files whose name begins with a dot are not looked at.
 
         Raises:
             Misconfigured: With every mistake in these files and in the toolbox's, each as `file:line: what is wrong`.
@@ -45,7 +49,7 @@ class Catalogue:
             raise Misconfigured(*toolbox.problems, f"{folder}: there is no such folder of agents. Set CONFIG_DIR.")
         importable((Path.cwd(), folder.parent.parent))
         reader = _Reader(models, toolbox)
-        entries = [entry for file in sorted(folder.glob("*.yaml")) for entry in reader.entries(file)]
+        entries = [entry for file in _files(folder) for entry in reader.entries(file)]
         problems = [*toolbox.problems, *reader.problems]
         if not entries and not problems:
             problems.append(f"{folder}: there is no agent in it. Add a YAML file, or set CONFIG_DIR.")
@@ -94,8 +98,13 @@ class _Reader:
         self._aliases: dict[str, str] = {}
 
     def entries(self, file: Path) -> Iterator[_Entry]:
+        if file.suffix != _SUFFIX:
+            self.problems.append(f"{file}:1: is not read. Name it `{file.stem}{_SUFFIX}`, or take it out of the folder")
+            return
         documents, problems = read(file)
         self.problems += problems
+        if not problems and file.stat().st_size == 0:
+            self.problems.append(f"{file}:1: is empty. Write an agent into it, or delete it")
         for document in documents:
             yield self._entry(document)
 
@@ -169,7 +178,16 @@ class _Reader:
             self._problem(document, "`tools` cannot be added to a workflow, or to those a function makes", "tools")
         for text in source.problems(copied=definition.isolation == "instance"):
             self._problem(document, f"`source`: {text}", "source")
+        for text in self._missing_keys(source):
+            self._problem(document, f"`source`: {text}", "source")
         return source
+
+    def _missing_keys(self, source: Source) -> Iterator[str]:
+        for model in bare(source.example):
+            try:
+                self._models.check(model)
+            except Misconfigured as error:
+                yield from error.problems
 
     def _schema(self, document: Document, definition: AgentDefinition, source: Source | None) -> OutputSchema | None:
         declared = definition.output_schema
@@ -184,6 +202,13 @@ class _Reader:
             for field in error.fields:
                 self._problem(document, f"`{field.path}`: {field.message}", *_steps(field.path))
         return None
+
+
+def _files(folder: Path) -> list[Path]:
+    """Whatever somebody may take for YAML. Kubernetes and editors keep files of their own beginning with a dot."""
+    return sorted(
+        file for file in folder.iterdir() if file.suffix.lower() in {_SUFFIX, ".yml"} and not file.name.startswith(".")
+    )
 
 
 def _built(declared: object) -> OutputSchema | None:

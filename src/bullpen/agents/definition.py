@@ -1,8 +1,9 @@
 """What an agent is, before it is built: the fields of one entry in the catalogue."""
 
-from typing import Annotated, Any, Literal, TypeAlias
+import re
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from bullpen.llm import CallSettings
 
@@ -11,9 +12,25 @@ __all__ = ["AgentDefinition", "Isolation", "Reasoning"]
 Reasoning: TypeAlias = Literal["none", "tools", "native"]
 Isolation: TypeAlias = Literal["shared", "instance"]
 
-_Slug: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
+_SLUG: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_REFERENCE: Final = re.compile(r"[\w.]+:[\w.]+")
+
+
+def _slug(text: str) -> str:
+    if not _SLUG.fullmatch(text):
+        raise ValueError("must be small letters, digits and `_`, a letter first, 64 at most")
+    return text
+
+
+def _reference(text: str) -> str:
+    if not _REFERENCE.fullmatch(text):
+        raise ValueError("must be written `module:attribute`")
+    return text
+
+
+_Slug: TypeAlias = Annotated[str, AfterValidator(_slug)]
 _Word: TypeAlias = Annotated[str, StringConstraints(min_length=1)]
-_Reference: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[\w.]+:[\w.]+$")]
+_Reference: TypeAlias = Annotated[str, AfterValidator(_reference)]
 _Words: TypeAlias = Annotated[tuple[_Word, ...], Field(strict=False)]
 
 
@@ -25,8 +42,8 @@ class AgentDefinition(BaseModel):
         version: Changes whenever the agent's behaviour does.
         model: An alias of the settings such as `fast`, or `provider:id`. With a `source`, used only where the
             user's object brings no model of its own.
-        fallback_models: Tried in order when `model` fails.
-        retries: Of one model call, before the next model is tried.
+        fallback_models: For when `model` fails: made, guarded and kept in order; the guard does not try them yet.
+        retries: Of one model call; kept for the guard, which does not act on them yet.
         timeout: Seconds for one model call.
         tools: Names from the toolbox. With a `source`, they are added to what the object brings.
         reasoning: `tools` gives the model a scratchpad, `native` uses the model's own reasoning.
@@ -47,9 +64,9 @@ class AgentDefinition(BaseModel):
     model: _Word = "fast"
     fallback_models: _Words = ()
     retries: int = Field(default=3, ge=0, le=10)
-    temperature: float = Field(default=0.1, ge=0, le=2)
+    temperature: float = Field(default=0.1, ge=0, le=2, allow_inf_nan=False)
     max_tokens: int = Field(default=2048, ge=1)
-    timeout: float = Field(default=30.0, gt=0)
+    timeout: float = Field(default=30.0, gt=0, allow_inf_nan=False)
     tools: _Words = ()
     reasoning: Reasoning = "none"
     output_schema: dict[str, Any] | _Reference | None = None

@@ -1,25 +1,34 @@
-"""MCP servers, connected once for the life of the process.
+"""MCP servers, connected when the process starts, and again whenever a connection is lost.
 
 Agno would connect a server when a run first needs it, and the first run to end would close it for all others (trap
-T7). A toolkit that is connected beforehand is left alone.
+T7). A toolkit that is connected beforehand is left alone, and one whose server went away stays broken: hence the
+`Line`, behind which sessions come and go.
 
 The packages behind it are imported where they are used: they cost 0.4 s and 24 MB that only their users should pay.
 """
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from pydantic import BaseModel, ConfigDict, model_validator
+import structlog
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from bullpen.errors import Misconfigured
+from bullpen.agents.line import Line
+from bullpen.errors import DependencyDown, Misconfigured
 
 if TYPE_CHECKING:
     from agno.tools.mcp import MCPTools
+    from mcp import ClientSession
 
 __all__ = ["McpConnection", "McpServer"]
 
 _CONNECT_SECONDS: Final = 10.0
+_FIRST_PAUSE: Final = 0.25
+_LONGEST_PAUSE: Final = 30.0
+
+_log = structlog.get_logger("bullpen.agents")
 
 
 class McpServer(BaseModel):
@@ -36,7 +45,7 @@ class McpServer(BaseModel):
     args: tuple[str, ...] = ()
     env: dict[str, str] = {}
     url: str | None = None
-    timeout: float = 30.0
+    timeout: float = Field(default=30.0, gt=0, allow_inf_nan=False)
 
     @model_validator(mode="after")
     def _one_address(self) -> "McpServer":
@@ -46,25 +55,25 @@ class McpServer(BaseModel):
 
 
 class McpConnection:
-    """One server, its session, and the toolkit Agno calls it through.
+    """One server, the line to it, and the toolkit Agno calls it through.
 
-    The session lives in a task of its own, because it must be closed by the task that opened it.
+    A task of its own opens each session and closes it, because both must happen in one task. It is the only one that
+    connects, however many runs find the server gone.
     """
 
     def __init__(self, name: str, server: McpServer) -> None:
         self.name = name
         self.toolkit: MCPTools | None = None
         self._server = server
-        self._done = asyncio.Event()
+        self._line = Line(name)
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Connects and lists the tools; raises `Misconfigured` naming the server when it cannot within 10 seconds."""
-        ready: asyncio.Future[MCPTools] = asyncio.get_running_loop().create_future()
-        self._done.clear()
-        self._task = asyncio.create_task(self._hold(ready), name=f"mcp-{self.name}")
+        ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._task = asyncio.create_task(self._first(ready), name=f"mcp-{self.name}")
         try:
-            self.toolkit = await asyncio.wait_for(ready, _CONNECT_SECONDS)
+            await asyncio.wait_for(ready, _CONNECT_SECONDS)
         except Exception as error:
             await self.stop()
             raise Misconfigured(
@@ -74,35 +83,68 @@ class McpConnection:
 
     async def stop(self) -> None:
         """Closes the session and, over stdio, ends the server's process."""
-        self._done.set()
         if self._task is None:
             return
-        if self.toolkit is None:
-            self._task.cancel()
-        with suppress(asyncio.CancelledError, Exception):
-            await self._task
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
         self._task = self.toolkit = None
 
-    async def _hold(self, ready: "asyncio.Future[MCPTools]") -> None:
+    async def check(self) -> None:
+        """Raises `DependencyDown` while the server is away; finding it away starts the reconnection."""
+        if not await self._line.answers():
+            raise DependencyDown(f"The MCP server `{self.name}` is away and is being reconnected.")
+
+    async def _first(self, ready: "asyncio.Future[None]") -> None:
         try:
-            async with AsyncExitStack() as stack:
-                toolkit = await self._open(stack)
-                ready.set_result(toolkit)
-                await self._done.wait()
+            await self._session(lambda: ready.set_result(None))
         except BaseException as error:
             if not ready.done():
                 ready.set_exception(error if isinstance(error, Exception) else ConnectionError(str(error)))
                 return
-            raise
+            if not isinstance(error, Exception):
+                raise
+        await self._again()
 
-    async def _open(self, stack: AsyncExitStack) -> "MCPTools":
-        from agno.tools.mcp import MCPTools  # noqa: PLC0415 -- see above
+    async def _again(self) -> None:
+        """Opens session after session, with longer and longer pauses while none can be opened."""
+        pause = _FIRST_PAUSE
+
+        def opened() -> None:
+            nonlocal pause
+            pause = _FIRST_PAUSE
+            _log.info("mcp_server_back", server=self.name)
+
+        while True:
+            _log.warning("mcp_server_away", server=self.name, next_attempt=pause)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+            with suppress(Exception):
+                await self._session(opened)
+
+    async def _session(self, opened: Callable[[], None]) -> None:
+        """One session, from its opening to its loss."""
+        async with asyncio.timeout(_CONNECT_SECONDS) as bound, AsyncExitStack() as stack:
+            session = await self._open(stack)
+            bound.reschedule(None)
+            opened()
+            await self._line.hold(session)
+
+    async def _open(self, stack: AsyncExitStack) -> "ClientSession":
         from mcp import ClientSession  # noqa: PLC0415 -- see above
 
         read, write = await stack.enter_async_context(self._transport())
         session = await stack.enter_async_context(ClientSession(read, write, read_timeout_seconds=self._server.timeout))
+        await session.initialize()
+        if self.toolkit is None:
+            self.toolkit = await self._listed(session)
+        return session
+
+    async def _listed(self, session: "ClientSession") -> "MCPTools":
+        from agno.tools.mcp import MCPTools  # noqa: PLC0415 -- see above
+
+        self._line.session = session
         # A session of our own, because Agno's connections need one more package.
-        toolkit = MCPTools(name=self.name, session=session)
+        toolkit = MCPTools(name=self.name, session=cast("ClientSession", self._line))
         await toolkit.initialize()
         if not toolkit.initialized:
             raise ConnectionError("the server did not answer as an MCP server")

@@ -5,10 +5,15 @@ from contextlib import contextmanager, nullcontext
 from inspect import Parameter, Signature, iscoroutinefunction
 from typing import Any, Final
 
-from bullpen.llm.run import current_run
+import structlog
+
+from bullpen.agents.blame import blame
+from bullpen.llm.run import ModelRun, current_run
 from bullpen.telemetry import Metrics
 
 __all__ = ["ToolHook"]
+
+_log = structlog.get_logger("bullpen.agents")
 
 _OTHER: Final = "other"
 _PARAMETERS: Final = ("function_name", "function_call", "arguments")
@@ -49,5 +54,17 @@ class ToolHook:
             with run.away() if run else nullcontext():
                 yield
             status = "success"
+        except SystemExit as error:
+            _tell(tool, run, error)
+            # Left alone it would end the server.
+            raise RuntimeError(f"the tool `{tool}` wanted to end the process") from error
+        except Exception as error:
+            _tell(tool, run, error)
+            raise
         finally:
             self._metrics.tool_calls_total.labels(tool, status).inc()
+
+
+def _tell(tool: str, run: ModelRun | None, error: BaseException) -> None:
+    """Agno tells the model the text; the log gets what the tool's author needs to find the place."""
+    _log.warning("tool_failed", tool=tool, run_id=run.run_id if run else None, **blame(error))

@@ -1,19 +1,20 @@
 """One run of one agent: Agno's calling conventions in, our words out."""
 
-import logging
+import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 from urllib.parse import quote
 
-from agno.run.base import RunStatus
-from agno.run.workflow import WorkflowRunOutput
+import structlog
 from agno.workflow import Workflow
 
+from bullpen.agents.blame import blame
 from bullpen.agents.outcome import Ended, settled
 from bullpen.agents.output import OutputSchema
 from bullpen.agents.walker import Runnable
+from bullpen.agents.witness import Witness
 from bullpen.caller import Caller
 from bullpen.errors import BullpenError, RunFailed
 from bullpen.llm.run import current_run
@@ -21,17 +22,11 @@ from bullpen.messages import Delta, Json, Request, ToolStep
 
 __all__ = ["Result", "Runner", "Streamed"]
 
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger("bullpen.agents")
 
 _Status: TypeAlias = Literal["started", "completed", "failed"]
 # A failed call ends in two events of Agno's, completed and then error; the first one knows both.
 _TOOL_STATUS: Final[dict[str, _Status]] = {"ToolCallStarted": "started", "ToolCallCompleted": "completed"}
-_WORKFLOW_STATUS: Final = {
-    "WorkflowCompleted": RunStatus.completed,
-    "WorkflowCancelled": RunStatus.cancelled,
-    "WorkflowPaused": RunStatus.paused,
-    "WorkflowError": RunStatus.error,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +67,18 @@ class Runner:
         arguments = _arguments(agent, request, caller, schema)
         if not isinstance(agent, Workflow):
             arguments["yield_run_output"] = True
-        ended: Ended | None = None
+        witness = Witness(request.run_id)
         told = False
         with _foreign(request):
             events: Any = agent.arun(request.task, stream=True, stream_events=True, **arguments)
             async with aclosing(events):
                 async for event in events:
-                    ended = _ended(event, request, ended)
+                    witness.see(event)
                     message = _message(event, request)
                     if message is not None:
                         told = told or isinstance(message, Delta)
                         yield message
-        value = settled(ended, request=request, schema=schema)
+        value = settled(witness.ended, request=request, schema=schema, inside=witness.inside)
         if isinstance(value, str) and not told:
             yield Delta(value)
         yield Result(value)
@@ -118,37 +113,20 @@ def _foreign(request: Request) -> Iterator[None]:
         yield
     except BullpenError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit, asyncio.CancelledError) as error:
+        if isinstance(error, asyncio.CancelledError) and _is_asked_to_stop():
+            raise
         run = current_run()
         if run is not None and run.failure is not None:
             raise run.failure from error
-        _log.warning(
-            "run raised",
-            extra={"run_id": request.run_id, "agent_type": request.agent_type, "error": type(error).__name__},
-        )
+        _log.warning("run_raised", run_id=request.run_id, agent_type=request.agent_type, **blame(error))
         raise RunFailed(f"The agent `{request.agent_type}` failed. The log has more under {request.run_id}.") from error
 
 
-def _ended(event: Any, request: Request, before: Ended | None) -> Ended | None:
-    """The run's own end: those of team members and workflow steps pass by as well.
-
-    A workflow tells its end by events, and what was cancelled is called completed right after (trap T13): the first
-    end that is not a success stands.
-    """
-    if getattr(event, "run_id", None) != request.run_id or (before and before.status is not RunStatus.completed):
-        return before
-    if isinstance(event, Ended):
-        return event
-    status = _WORKFLOW_STATUS.get(getattr(event, "event", ""))
-    if status is None:
-        return before
-    return WorkflowRunOutput(
-        run_id=request.run_id,
-        status=status,
-        content=getattr(event, "content", None),
-        step_results=list(getattr(event, "step_results", ())),
-        step_executor_runs=getattr(event, "step_executor_runs", None),
-    )
+def _is_asked_to_stop() -> bool:
+    """Whether somebody cancelled this task; a tool may also raise CancelledError of its own accord."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _message(event: Any, request: Request) -> Delta | ToolStep | None:

@@ -43,8 +43,8 @@ def load(reference: str) -> Any:
     module_name, _, path = reference.partition(":")
     try:
         found: Any = import_module(module_name)
-    except Exception as error:
-        # Importing runs the user's code, which may raise anything at all.
+    except (Exception, SystemExit) as error:
+        # Importing runs the user's code, which may raise anything at all, or want to end the process.
         raise Unimportable(f"cannot import `{module_name}`: {type(error).__name__}: {error}") from error
     for name in path.split("."):
         if not hasattr(found, name):
@@ -76,9 +76,13 @@ class Source:
             return cls(lambda: found, is_factory=False, example=found)
         if not callable(found):
             raise Unimportable(f"`{reference}` is not an Agno Agent, Team or Workflow, nor a function making one")
+        if iscoroutinefunction(found):
+            raise Unimportable(
+                f"`{reference}` is an `async def`; write a plain function, which is called without waiting"
+            )
         try:
             example = found()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             # It is the user's code: whatever it raises is the answer to why there is no agent.
             raise Unimportable(f"`{reference}()` failed: {type(error).__name__}: {error}") from error
         if not isinstance(example, Runnable):
@@ -111,8 +115,10 @@ def _team_problems(team: Team) -> Iterator[str]:
     if callable(team.members):
         yield "a team's members must be a list: those of a function cannot be guarded"
     mode: object = team.mode
-    if mode is not None and not isinstance(mode, TeamMode):
-        yield f"unknown team mode `{mode}`. {meant(str(mode), [each.value for each in TeamMode])}"
+    known = [each.value for each in TeamMode]
+    # A plain word is as good as the constant: Agno compares them by value.
+    if mode is not None and mode not in known:
+        yield f"unknown team mode `{mode}`. {meant(str(mode), known)}"
 
 
 def _name(thing: object) -> str:

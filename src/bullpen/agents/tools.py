@@ -1,7 +1,7 @@
 """What agents may use: an allow-list by name, read from `config/tools.yaml`."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -75,6 +75,9 @@ class Toolbox:
         importable((Path.cwd(), file.parent.parent))
         documents, problems = read(file)
         for document in documents:
+            problems += [
+                document.problem(f"`{name}` is given twice", name) for name in document.data if name in box.names
+            ]
             box.names |= document.data.keys()
             for name, value in document.data.items():
                 problems += box._add(document, name, value)
@@ -90,6 +93,11 @@ class Toolbox:
     def tools(self, names: Iterable[str]) -> list[Any]:
         """What to hand an Agno agent: fresh toolkits each time, and the one connection of an MCP server."""
         return [self._tools[name].make() if name in self._tools else self._connected(name) for name in names]
+
+    @property
+    def servers(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
+        """The MCP servers by name; each check raises `DependencyDown` while its server is away."""
+        return {name: connection.check for name, connection in self._connections.items()}
 
     async def start(self) -> None:
         """Connects every MCP server; raises `Misconfigured` naming all that cannot be reached."""

@@ -19,7 +19,7 @@ from agno.workflow import Workflow
 
 from bullpen.llm import GuardedModel
 
-__all__ = ["Runnable", "guard", "reachable", "unguardable", "unguarded"]
+__all__ = ["Runnable", "bare", "guard", "reachable", "unguardable", "unguarded"]
 
 Runnable: TypeAlias = Agent | Team | Workflow
 
@@ -58,6 +58,11 @@ def guard(root: object, guarded: Callable[[Model], Model]) -> None:
         # A tuple cannot be changed; `unguarded` tells of it.
         if isinstance(slot.value, Model) and _is_bare(slot) and not isinstance(slot.owner, tuple):
             slot.put(guarded(slot.value))
+
+
+def bare(root: object) -> list[Model]:
+    """The models in it that no guard is around yet."""
+    return [slot.value for slot in _slots(root) if isinstance(slot.value, Model) and _is_bare(slot)]
 
 
 def unguarded(root: object) -> list[str]:

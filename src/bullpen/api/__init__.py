@@ -1,5 +1,6 @@
 """The only rooms that know HTTP: they translate, make one call downstairs, and translate back."""
 
 from bullpen.api.app import create_app
+from bullpen.api.connection import Connection
 
-__all__ = ["create_app"]
+__all__ = ["Connection", "create_app"]

@@ -37,6 +37,7 @@ STATUS: Final[dict[type[BullpenError], int]] = {
     errors.Forbidden: 403,
     errors.NotFound: 404,
     errors.MethodNotAllowed: 405,
+    errors.GuardrailRefused: 422,
     errors.Cancelled: 499,  # nobody is there to read it; the log and the metrics are
     errors.Unavailable: 503,
     errors.Unexpected: 500,

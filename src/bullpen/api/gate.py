@@ -3,6 +3,7 @@
 from starlette.requests import Request
 
 from bullpen.caller import Caller
+from bullpen.errors import Unauthenticated
 from bullpen.security.authentication import Authenticator
 from bullpen.security.authorization import Policy
 
@@ -20,14 +21,22 @@ class Gate:
         """The caller behind the request, who has the permission if one is asked for.
 
         Raises:
-            Unauthenticated: No valid credential was shown, as `X-API-Key` or as bearer.
+            Unauthenticated: No valid credential was shown, as `X-API-Key` or as bearer, or one of the headers twice.
             Forbidden: The caller lacks the permission.
         """
-        scheme, _, credential = request.headers.get("authorization", "").partition(" ")
+        scheme, _, credential = _only(request, "authorization").partition(" ")
         caller = self._authenticator.authenticate(
-            api_key=request.headers.get("x-api-key"),
+            api_key=_only(request, "x-api-key"),
             bearer=credential.strip() if scheme.lower() == "bearer" else None,
         )
         if permission is not None:
             self._policy.require(caller, permission)
         return caller
+
+
+def _only(request: Request, name: str) -> str:
+    """The header's value. Of two, a proxy and we might believe another one each."""
+    values = request.headers.getlist(name)
+    if len(values) > 1:
+        raise Unauthenticated(f"The header {name} was sent {len(values)} times. Send it once.")
+    return values[0] if values else ""

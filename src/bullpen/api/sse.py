@@ -1,16 +1,17 @@
 """Server-sent events: a run told as it happens (WHATWG HTML, 9.2)."""
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from typing import Any, Final
 
-import orjson
 import structlog
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from bullpen.api.errors import failed_run, problem, problem_response
+from bullpen.api.answers import encoded
+from bullpen.api.errors import failed_run, problem, problem_response, translated
 from bullpen.api.wire import answer_document
 from bullpen.errors import BullpenError, Unexpected
 from bullpen.messages import Delta, Done, Event, Started, ToolStep
@@ -24,14 +25,20 @@ _HEADERS: Final = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"x-accel-buffering", b"no"),  # tells nginx to pass each event on at once
 ]
+_NEVER: Final = re.compile(r"q=0(\.0*)?")
 _HEARTBEAT: Final = b": heartbeat\n\n"
 # A slow reader holds the model back after this many events, instead of filling the memory.
 _BUFFER: Final = 64
 
 
 def wants_events(accept: str) -> bool:
-    """Whether an `Accept` header asks for events."""
-    return any(part.partition(";")[0].strip().lower() == _MEDIA_TYPE for part in accept.split(","))
+    """Whether an `Accept` header asks for events: names them, and not with the weight that means never."""
+    return any(_accepts(*part.lower().split(";")) for part in accept.split(","))
+
+
+def _accepts(media_type: str, *parameters: str) -> bool:
+    weights = [parameter.replace(" ", "") for parameter in parameters]
+    return media_type.strip() == _MEDIA_TYPE and not any(_NEVER.fullmatch(weight) for weight in weights)
 
 
 class EventStream(Response):
@@ -48,10 +55,26 @@ class EventStream(Response):
         self._events = events
         self._heartbeat = heartbeat
         self._queue: asyncio.Queue[Event | BullpenError] = asyncio.Queue(_BUFFER)
+        self._begun = False
+        self._ended = False
         self._sent = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Sends until the run ends or the caller hangs up, and then leaves nothing running."""
+        """Sends until the run ends or the caller hangs up, and then leaves nothing running.
+
+        A server that stops cancels this: a stream that has begun then ends in an `error` like any other.
+        """
+        try:
+            await self._tell(scope, receive, send)
+        except asyncio.CancelledError as error:
+            if self._ended:
+                return
+            if not self._begun:
+                raise
+            given_up = self._encoded(translated(error, scope=scope), scope)
+            await send({"type": "http.response.body", "body": given_up, "more_body": False})
+
+    async def _tell(self, scope: Scope, receive: Receive, send: Send) -> None:
         drawing = asyncio.create_task(self._draw())
         sending = asyncio.create_task(self._send(scope, receive, send))
         leaving = asyncio.create_task(self._until_gone(receive))
@@ -69,24 +92,37 @@ class EventStream(Response):
         try:
             async with aclosing(self._events) as events:
                 async for event in events:
-                    await self._queue.put(event)
+                    await self._put(event)
         except BullpenError as error:
             await self._queue.put(error)
         except Exception:  # noqa: BLE001 -- whatever it was, the caller must be told that the run has ended
             _log.exception("stream_unexpected_error")
             await self._queue.put(Unexpected("The stream failed inside Bullpen. The server's log has the traceback."))
 
+    async def _put(self, event: Event) -> None:
+        """Hands one event over, when the reader has made room.
+
+        The run's deadline cancels the task that draws, wherever that waits, and only the run can tell such a
+        cancellation from ours: so it is shown to the run, which raises what it means.
+        """
+        try:
+            await self._queue.put(event)
+        except asyncio.CancelledError as error:
+            await self._events.athrow(error)
+
     async def _send(self, scope: Scope, receive: Receive, send: Send) -> None:
         item = await self._next()
         if isinstance(item, BullpenError):
             await problem_response(item, scope=scope)(scope, receive, send)
             return
+        self._begun = True
         await send({"type": "http.response.start", "status": 200, "headers": list(_HEADERS)})
         while True:
             body = _HEARTBEAT if item is None else self._encoded(item, scope)
             last = isinstance(item, Done | BullpenError)
             await send({"type": "http.response.body", "body": body, "more_body": not last})
             if last:
+                self._ended = True
                 return
             item = await self._next()
 
@@ -101,7 +137,7 @@ class EventStream(Response):
     def _encoded(self, item: Event | BullpenError, scope: Scope) -> bytes:
         self._sent += 1
         name, data = _document(item, scope)
-        return b"id: %d\nevent: %b\ndata: %b\n\n" % (self._sent, name, orjson.dumps(data))
+        return b"id: %d\nevent: %b\ndata: %b\n\n" % (self._sent, name, encoded(data))
 
     @staticmethod
     async def _until_gone(receive: Receive) -> None:

@@ -1,15 +1,13 @@
-"""What goes over the wire: bodies in and out of HTTP, their examples, and their translation.
+"""What goes over the wire: bodies in and out of HTTP, their examples, and the translation of answers.
 
 Bodies in are pydantic models, because they validate; bodies out are built as dictionaries, because that is faster,
 and their models here serve the OpenAPI document.
 """
 
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal
 
-import orjson
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
-from bullpen.errors import BullpenError, FieldError, InvalidRequest, MalformedBody
 from bullpen.messages import DEFAULT_PRIORITY, MICROS_PER_DOLLAR, Answer, Request
 
 __all__ = [
@@ -25,15 +23,9 @@ __all__ = [
     "PoolDocument",
     "ProblemDocument",
     "answer_document",
-    "parse",
-    "requests_of",
 ]
 
 MAX_BATCH: Final = 100
-
-BodyT = TypeVar("BodyT", bound=BaseModel)
-
-_NOT_YET: Final = frozenset({"session_id", "cache"})
 
 
 class _Body(BaseModel):
@@ -79,7 +71,10 @@ class BatchBody(_Body):
         json_schema_extra={"examples": [{"requests": [{"agent_type": "general", "task": "What is 2 + 2?"}]}]}
     )
 
-    requests: Annotated[list[dict[str, JsonValue]], Field(min_length=1, max_length=MAX_BATCH)]
+    # Anything goes for an item here: each is checked by itself, so that a bad one spoils no other.
+    requests: Annotated[
+        list[Any], Field(min_length=1, max_length=MAX_BATCH, json_schema_extra={"items": {"type": "object"}})
+    ]
 
 
 class UsageDocument(BaseModel):
@@ -224,28 +219,6 @@ class HealthDocument(BaseModel):
     dependencies: dict[str, dict[str, JsonValue]] | None = None
 
 
-def parse(body: bytes, model: type[BodyT]) -> BodyT:
-    """Reads a JSON body.
-
-    Raises:
-        MalformedBody: It is not JSON.
-        InvalidRequest: It is JSON and not what was asked for; names every wrong field.
-    """
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise MalformedBody("The body is not valid JSON. Send one JSON object, encoded as UTF-8.") from None
-    try:
-        return model.model_validate(document)
-    except ValidationError as error:
-        raise _refusal(error) from None
-
-
-def requests_of(batch: BatchBody) -> list[Request | BullpenError]:
-    """The batch's items, each a request or what is wrong with it."""
-    return [_request_of(index, item) for index, item in enumerate(batch.requests)]
-
-
 def answer_document(answer: Answer) -> dict[str, Any]:
     """The answer as it goes out."""
     return {
@@ -266,32 +239,3 @@ def answer_document(answer: Answer) -> dict[str, Any]:
         "queue_wait": answer.queue_wait,
         "overhead": answer.overhead,
     }
-
-
-def _request_of(index: int, item: dict[str, JsonValue]) -> Request | BullpenError:
-    try:
-        return ExecuteBody.model_validate(item).request()
-    except ValidationError as error:
-        return _refusal(error, f"requests.{index}")
-
-
-def _refusal(error: ValidationError, *under: str) -> InvalidRequest:
-    problems = error.errors(include_url=False, include_input=False)
-    fields = [_field(problem, under) for problem in problems]
-    listed = "; ".join(f"{field.path or 'body'}: {field.message}" for field in fields)
-    return InvalidRequest(f"The request is not valid. {listed}", fields=fields)
-
-
-def _field(problem: Any, under: tuple[str, ...]) -> FieldError:
-    path = ".".join([*under, *map(str, problem["loc"])])
-    if problem["type"] == "extra_forbidden":
-        return FieldError(path, _unknown(str(problem["loc"][-1])))
-    if problem["type"] == "string_pattern_mismatch":
-        return FieldError(path, "Must not be blank")
-    return FieldError(path, problem["msg"])
-
-
-def _unknown(name: str) -> str:
-    if name in _NOT_YET:
-        return f"`{name}` is not served by this version yet; leave it out"
-    return f"There is no such field; known are {', '.join(ExecuteBody.model_fields)}"

@@ -7,7 +7,7 @@ from typing import Final
 
 import typer
 
-from bullpen.errors import BullpenError, Misconfigured
+from bullpen.errors import BullpenError, InvalidRequest, Misconfigured
 
 __all__ = ["FAILED", "WRONG", "told"]
 
@@ -25,4 +25,4 @@ def told() -> Iterator[None]:
         raise typer.Exit(WRONG) from None
     except BullpenError as error:
         sys.stderr.write(f"bullpen: {error.detail}\n")
-        raise typer.Exit(FAILED) from None
+        raise typer.Exit(WRONG if isinstance(error, InvalidRequest) else FAILED) from None

@@ -46,7 +46,7 @@ def create(
             issue,
             now=SystemClock().now(),
             name=name,
-            user_id=user or name,
+            user_id=name if user is None else user,
             tenant=tenant,
             roles=role or (() if permission else ("user",)),
             permissions=permission or [],
@@ -60,7 +60,7 @@ def _refuse_unknown(roles: Iterable[str]) -> None:
     """A role that is not in the table grants nothing; nobody asks for that on purpose."""
     unknown = sorted(set(roles) - set(known_roles()))
     if unknown:
-        raise Misconfigured(f"There is no role {' or '.join(unknown)}. There are {', '.join(known_roles())}.")
+        raise Misconfigured(f"There is no role `{'` or `'.join(unknown)}`. There are {', '.join(known_roles())}.")
 
 
 async def _create(settings: Settings, make: Callable[..., tuple[ApiKey, KeyRecord]]) -> ApiKey:

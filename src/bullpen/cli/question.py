@@ -3,6 +3,7 @@
 import asyncio
 import json
 import shlex
+import sys
 from typing import Final
 
 import httpx
@@ -15,16 +16,19 @@ __all__ = ["ask"]
 _AGENT: Final = "general"
 
 
-async def ask(question: str, *, listening: asyncio.Event, port: int, services: Services) -> None:
-    """Waits until the server listens and is ready, asks, and prints the answer and how to repeat it."""
+async def ask(question: str, *, listening: asyncio.Event, url: str, services: Services) -> None:
+    """Waits until the server listens and is ready, asks, and prints the answer and how to repeat it.
+
+    That it could not ask is printed as well: the server goes on without.
+    """
     await listening.wait()
-    url = f"http://127.0.0.1:{port}"
     key = services.first_key or ""
-    async with httpx.AsyncClient(base_url=url, headers={"X-API-Key": key}, timeout=60, trust_env=False) as client:
-        (await client.get("/ready")).raise_for_status()
-        body = {"agent_type": _AGENT, "task": question}
-        answer = (await client.post("/agent/execute", json=body)).json()
-    said = answer.get("result") or answer.get("error")
+    body = {"agent_type": _AGENT, "task": question}
+    try:
+        said = await _answer(url, key, body)
+    except httpx.HTTPError as error:
+        print(f"bullpen: the first question was not answered ({type(error).__name__}).", file=sys.stderr, flush=True)
+        return
     lines = [
         "",
         f"Bullpen is ready at {url}. {described(services.models)}",
@@ -40,3 +44,10 @@ async def ask(question: str, *, listening: asyncio.Event, port: int, services: S
         "Stop with Ctrl-C.",
     ]
     print("\n".join(lines), flush=True)
+
+
+async def _answer(url: str, key: str, body: dict[str, str]) -> str:
+    async with httpx.AsyncClient(base_url=url, headers={"X-API-Key": key}, timeout=60, trust_env=False) as client:
+        (await client.get("/ready")).raise_for_status()
+        answer = (await client.post("/agent/execute", json=body)).json()
+    return str(answer.get("result") or answer.get("error"))

@@ -10,6 +10,7 @@ import typer
 from bullpen.bootstrap import crew
 from bullpen.caller import Caller
 from bullpen.cli.exits import told
+from bullpen.errors import InvalidRequest
 from bullpen.messages import Answer, Delta, Done, Request
 from bullpen.resilience import Deadline
 from bullpen.settings import Settings
@@ -27,6 +28,8 @@ def run(
 ) -> None:
     """Run one task with one agent and print the answer as it comes."""
     with told():
+        if not task.strip():
+            raise InvalidRequest("The task is blank. Say what to do.")
         settings = Settings.load(log_level="WARNING", log_format="console")
         answer = asyncio.run(_run(settings, Request(agent_type=agent_type, task=task, timeout=timeout)))
     cost = answer.usage.cost / 1_000_000

@@ -17,7 +17,7 @@ from bullpen.telemetry import Metrics
 
 __all__ = ["PriceList"]
 
-_log = structlog.get_logger()
+_log = structlog.get_logger("bullpen.costs")
 
 _REMEMBERED: Final = 1024
 

@@ -12,7 +12,7 @@ from bullpen.telemetry import Metrics
 
 __all__ = ["MeteredUsage"]
 
-_log = structlog.get_logger()
+_log = structlog.get_logger("bullpen.costs")
 
 _OUTCOMES: Final[tuple[Outcome, ...]] = ("success", "error", "timeout", "cancelled")
 

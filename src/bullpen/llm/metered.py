@@ -41,7 +41,7 @@ class Meter:
 
     prices: Prices
     usage: UsageSink
-    budget: Budget | None
+    budget: Budget
 
     async def begin(self, link: Link, messages: Sequence[Message], *, call: CallSettings) -> "MeteredCall":
         """A reserved attempt at `link`, for the current run.
@@ -55,23 +55,17 @@ class Meter:
         sent = estimate(messages)
         try:
             run.deadline.check()
-            reservation = await self._reserve(link.name, run, sent=sent, longest=call.max_tokens or _UNBOUNDED_ANSWER)
+            reservation = await self.budget.reserve(
+                tenant=run.tenant,
+                user_id=run.user_id,
+                model=link.name,
+                input_tokens=sent,
+                output_tokens=call.max_tokens or _UNBOUNDED_ANSWER,
+            )
         except BullpenError as refusal:
             run.failure = refusal
             raise ModelCallFailed(refusal, link.name) from refusal
         return MeteredCall(meter=self, name=link.name, run=run, call=call, sent=sent, reservation=reservation)
-
-    async def settle(self, reservation: str | None, *, cost: int) -> None:
-        """Ends a reservation, if one was made."""
-        if self.budget is not None and reservation is not None:
-            await self.budget.settle(reservation, cost=cost)
-
-    async def _reserve(self, model: ModelName, run: ModelRun, *, sent: int, longest: int) -> str | None:
-        if self.budget is None:
-            return None
-        return await self.budget.reserve(
-            tenant=run.tenant, user_id=run.user_id, model=model, input_tokens=sent, output_tokens=longest
-        )
 
 
 class MeteredCall:
@@ -82,7 +76,7 @@ class MeteredCall:
     """
 
     def __init__(
-        self, *, meter: Meter, name: ModelName, run: ModelRun, call: CallSettings, sent: int, reservation: str | None
+        self, *, meter: Meter, name: ModelName, run: ModelRun, call: CallSettings, sent: int, reservation: str
     ) -> None:
         self._meter = meter
         self._name = name
@@ -126,7 +120,7 @@ class MeteredCall:
             self._run.failure = failure
         cost = self._book(failure, cancelled=error is not None and failure is None)
         await self._answers.aclose()
-        await self._meter.settle(self._reservation, cost=cost)
+        await self._meter.budget.settle(self._reservation, cost=cost)
         if failure is not None:
             raise ModelCallFailed(failure, self._name) from error
 

@@ -7,6 +7,7 @@ from agno.models.base import Model
 from bullpen.llm.attempts import once
 from bullpen.llm.call import CallSettings, Endpoint
 from bullpen.llm.clients import Clients
+from bullpen.llm.credentials import check_credentials, lend
 from bullpen.llm.guarded import GuardedModel, guarded
 from bullpen.llm.metered import Link, Meter
 from bullpen.llm.names import OFFLINE, TIERS, Names
@@ -26,7 +27,7 @@ class Models:
         *,
         prices: Prices,
         usage: UsageSink,
-        budget: Budget | None = None,
+        budget: Budget,
         default: str | None = None,
         aliases: Mapping[str, str] = _NOTHING,
         keys: Mapping[str, str] = _NOTHING,
@@ -40,7 +41,7 @@ class Models:
         Args:
             prices: What tokens cost.
             usage: Where every attempt is booked.
-            budget: Whether a call may be paid for; without one nothing is reserved and every call may.
+            budget: Whether a call may be paid for; see `llm.local` for one that lets every call be.
             default: What `fast` and `strong` mean (`MODEL_NAME`).
             aliases: What an alias means; wins over `default`.
             keys: API keys by provider, such as `openai`.
@@ -51,6 +52,7 @@ class Models:
         """
         keys = {provider: key for provider, key in keys.items() if key}
         self.known: set[ModelName] = set() if known is None else known
+        self._keys = keys
         self._names = Names(default=default, aliases=aliases, providers=frozenset(keys))
         self._clients = Clients()
         self._providers = Providers(
@@ -83,14 +85,21 @@ class Models:
     def guard(self, model: Model, *, call: CallSettings) -> GuardedModel:
         """A guard around a user's own model, which keeps its own settings; a guard is returned as it is.
 
-        Agno marks a model with the one role it plays: give each role a guard of its own. The model's own retries and
-        response cache are switched off, for the guard is the one place that retries.
+        One that has no key is lent the server's. Agno marks a model with the one role it plays: give each role a guard
+        of its own. The model's own retries and response cache are switched off, for the guard is the one place that
+        retries.
         """
         if isinstance(model, GuardedModel):
             return model
         once(model)
-        name = ModelName(_provider_of(model), model.id)
+        lend(model, self._keys)
+        name = _name_of(model)
         return self._guarded([Link(name, model), *(self._link(one, call) for one in call.fallbacks)], call)
+
+    def check(self, model: Model) -> None:
+        """Raises `Misconfigured` when a user's own model has no key, and there is none to lend it."""
+        lend(model, self._keys)
+        check_credentials(model, _name_of(model))
 
     async def aclose(self) -> None:
         """Closes every client. Models made here cannot be called afterwards."""
@@ -105,7 +114,7 @@ class Models:
         return guarded(tuple(chain), call=call, meter=self._meter)
 
 
-def _provider_of(model: Model) -> str:
+def _name_of(model: Model) -> ModelName:
     """As `provider:model` writes it. Agno fills an unset provider with `{name} ({id})`."""
     provider = (model.provider or type(model).__name__).partition(" (")[0]
-    return provider.lower().replace(" ", "-")
+    return ModelName(provider.lower().replace(" ", "-"), model.id)

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from bullpen.llm.formats import json_schema
 from bullpen.llm.instance import fitting
 from bullpen.llm.tokens import estimate
-from bullpen.llm.wishes import Wish, wish
+from bullpen.llm.wishes import Wish, sum_in, wish
 
 __all__ = ["SIGN", "OfflineModel"]
 
@@ -76,7 +76,7 @@ def _answer(messages: Sequence[Message], response_format: Any, tools: Sequence[M
     if response_format is not None:
         return _respond(messages, text=_filled(response_format))
     if results:
-        return _respond(messages, text=f"{SIGN} " + " ".join(_reported(result) for result in results))
+        return _respond(messages, text=f"{SIGN} " + " ".join(_reported(result, messages) for result in results))
     return _respond(messages, text=f"{SIGN} You asked: {_short(_task(messages))} ({_REMEDY})")
 
 
@@ -109,12 +109,15 @@ def _filled(response_format: Any) -> str:
     return json.dumps({} if schema is None else fitting(schema))
 
 
-def _reported(result: Message) -> str:
+def _reported(result: Message, messages: Sequence[Message]) -> str:
     text = result.get_content_string()
     try:
         value = json.loads(text)["result"]
     except (ValueError, TypeError, LookupError):
         return f"The tool {result.tool_name} answered: {_short(text)}."
+    told = sum_in(_task(messages)) if isinstance(value, int | float) else None
+    if told is not None and told.operation == result.tool_name:
+        return f"{told.text} = {_plain(value)} (by the tool {result.tool_name})"
     return f"The tool {result.tool_name} answered {_plain(value)}."
 
 

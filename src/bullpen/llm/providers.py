@@ -7,7 +7,6 @@ from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, Final, TypeAlias
 
-from agno.exceptions import ModelAuthenticationError
 from agno.models.base import Model
 from agno.models.utils import MODEL_PROVIDER_CLASSES
 
@@ -15,6 +14,7 @@ from bullpen.errors import Misconfigured
 from bullpen.llm.attempts import once
 from bullpen.llm.call import CallSettings, Endpoint
 from bullpen.llm.clients import Clients
+from bullpen.llm.credentials import check_credentials
 from bullpen.llm.names import OFFLINE
 from bullpen.llm.offline import OfflineModel
 from bullpen.llm.ports import ModelName
@@ -27,7 +27,6 @@ Makers: TypeAlias = Mapping[str, Callable[[str], Model]]
 # OpenAI's reasoning models take no temperature and know the bound of an answer by another name.
 _OPENAI_REASONING: Final = re.compile(r"o\d|gpt-[5-9]")
 _PIP_INSTALL: Final = re.compile(r"pip install ([\w\-\[\],.]+)")
-_VARIABLE: Final = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*_(?:KEY|TOKEN)\b")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +110,7 @@ class Providers:
         given = {field: value for field, value in wanted.items() if field in known and value is not None}
         model: Model = kind(id=name.id, **given)
         once(model)
-        _check_credentials(model, name)
+        check_credentials(model, name)
         return model
 
     def _class(self, name: ModelName) -> type[Any]:
@@ -156,16 +155,3 @@ def _package(missing: ImportError) -> str:
     """The package Agno says to install, or the module that is not there."""
     told = _PIP_INSTALL.search(str(missing))
     return told[1].rstrip(".,") if told else (missing.name or "?").partition(".")[0]
-
-
-def _check_credentials(model: Model, name: ModelName) -> None:
-    """Finds a missing key now rather than at the first call, where Agno's class can tell."""
-    parameters = getattr(model, "_get_client_params", None)
-    if parameters is None:
-        return
-    try:
-        parameters()
-    except (ModelAuthenticationError, ValueError) as problem:
-        variable = _VARIABLE.search(str(problem))
-        hint = f"Set {variable[0]}." if variable else "Set its credentials as Agno's documentation says."
-        raise Misconfigured(f"The model {name} has no credentials. {hint}") from problem

@@ -24,8 +24,8 @@ class ModelRun:
     """One run, as seen from inside its model calls.
 
     Attributes:
-        failure: The last failure of a model call that no later call made good; None after a success.
-        model: The id of the model that answered last, as its provider named it.
+        failure: The last failure of a model call, or refusal of a guardrail, that no later call made good.
+        model: The id of the model that answered last, as it was asked for.
         away_seconds: Wall time spent in model calls and tools; what overlaps counts once.
     """
 

@@ -5,11 +5,11 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-__all__ = ["Wish", "wish"]
+__all__ = ["Sum", "Wish", "sum_in", "wish"]
 
 _CALL: Final = re.compile(r"\bcall\s+`?([\w.\-]+)`?\s+with\s+(?=\{)", re.IGNORECASE)
 _NUMBER: Final = r"(-?\d+(?:\.\d+)?)"
@@ -31,6 +31,15 @@ class Wish:
     arguments: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sum:
+    """A sum as the task writes it, such as `17 * 23`, and the calculator's word for what to do."""
+
+    operation: str
+    text: str
+    numbers: tuple[str, ...]
+
+
 def wish(task: str, tools: Sequence[Mapping[str, Any]]) -> Wish | None:
     """What `task` wishes of one of the `tools` (in OpenAI's form); None when it is nothing they can do."""
     offered = {tool["function"]["name"]: tool["function"] for tool in tools if tool.get("type") == "function"}
@@ -48,11 +57,22 @@ def _explicit(task: str, offered: Mapping[str, Any]) -> Wish | None:
     return Wish(tool=call[1], arguments=json.dumps(arguments))
 
 
+def sum_in(task: str) -> Sum | None:
+    """The first kind of sum found in `task`."""
+    return next(_sums(task), None)
+
+
 def _sum(task: str, offered: Mapping[str, Any]) -> Wish | None:
+    for found in _sums(task):
+        if found.operation in offered:
+            names = offered[found.operation].get("parameters", {}).get("properties", {})
+            arguments = dict(zip(names, map(json.loads, found.numbers), strict=False))
+            return Wish(tool=found.operation, arguments=json.dumps(arguments))
+    return None
+
+
+def _sums(task: str) -> Iterator[Sum]:
     for operation, words in _SUMS.items():
         found = words.search(task)
-        if found and operation in offered:
-            numbers = (json.loads(number) for number in found.groups())
-            names = offered[operation].get("parameters", {}).get("properties", {})
-            return Wish(tool=operation, arguments=json.dumps(dict(zip(names, numbers, strict=False))))
-    return None
+        if found:
+            yield Sum(operation=operation, text=" ".join(found[0].split()), numbers=found.groups())

@@ -30,10 +30,6 @@ class Deadline:
         """Seconds left; 0 when it has passed, never less."""
         return max(0.0, self.at - self.clock.monotonic())
 
-    def at_most(self, seconds: float) -> float:
-        """`seconds`, or what is left if that is less."""
-        return min(seconds, self.remaining())
-
     def shortened(self, seconds: float) -> Self:
         """This deadline or one `seconds` from now, whichever comes first."""
         return type(self)(min(self.at, self.clock.monotonic() + seconds), self.clock)

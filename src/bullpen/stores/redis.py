@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
+from urllib.parse import urlsplit
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -37,16 +38,27 @@ def open_redis(
         if url.startswith(scheme):
             url = same + url.removeprefix(scheme)
     try:
-        return Redis.from_url(
+        _refuse_a_name(url)
+        client = Redis.from_url(
             url,
             password=password or None,
             socket_connect_timeout=connect_timeout,
             socket_timeout=command_timeout,
             retry=Retry(NoBackoff(), 1),
         )
-    except ValueError:
+        # The client would find an unknown option only when it connects, again and again.
+        client.connection_pool.connection_class(**client.connection_pool.connection_kwargs)
+    except (ValueError, TypeError):
         # The cause is left out: it may quote the URL, and with it the password.
         raise Misconfigured("The Redis URL cannot be read. Write it like redis://host:6379/0.") from None
+    return client
+
+
+def _refuse_a_name(url: str) -> None:
+    """A database of Redis is a number; the client would take database 0 for a name."""
+    parts = urlsplit(url)
+    if parts.scheme != "unix" and not parts.path.strip("/").isdecimal() and parts.path.strip("/"):
+        raise ValueError
 
 
 async def ping(client: Redis, *, timeout: float) -> None:  # noqa: ASYNC109 -- a bound of one call, by design

@@ -4,21 +4,23 @@ The scripts are in `db/migrations` of a checkout and in `bullpen/stores/migratio
 """
 
 import asyncio
+import logging
 from pathlib import Path
 from typing import Final
 
 from alembic import command
 from alembic.config import Config
-from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, column, inspect, select, table, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bullpen.errors import DependencyDown, Misconfigured
 from bullpen.stores.sql import IMMEDIATE, sql_errors
 
 __all__ = ["VERSION_TABLE", "current", "is_current", "newest", "upgrade", "wait_until_current"]
+
+_log: Final = logging.getLogger(__name__)
 
 VERSION_TABLE: Final = "bullpen_version"
 """Not alembic's default name: another application may keep its own revision in the same database."""
@@ -69,21 +71,21 @@ async def is_current(engine: AsyncEngine) -> bool:
 async def wait_until_current(engine: AsyncEngine, *, longest: float) -> None:
     """Returns as soon as somebody has migrated the database, and bears with one that is away meanwhile.
 
+    What it waits for is logged when it begins to wait, and again when that changes.
+
     Raises:
-        DependencyDown: It was not migrated within `longest` seconds.
+        DependencyDown: It was not migrated within `longest` seconds; says what was last in the way.
     """
-    needed, found = newest(), "unknown"
+    lacking, told = "The database did not answer.", ""
     try:
         async with asyncio.timeout(longest):
-            while True:
-                found = await _glance(engine)
-                if found == needed:
-                    return
+            while lacking := await _lacking(engine):
+                if lacking != told:
+                    _log.warning("Waiting for the database, %g s at most. %s", longest, lacking)
+                told = lacking
                 await asyncio.sleep(_POLL)
     except TimeoutError:
-        raise DependencyDown(
-            f"The database has revision {found}; this version needs {needed}. Run `bullpen migrate`."
-        ) from None
+        raise DependencyDown(lacking) from None
 
 
 def newest() -> str:
@@ -94,11 +96,15 @@ def newest() -> str:
     return head
 
 
-async def _glance(engine: AsyncEngine) -> str:
+async def _lacking(engine: AsyncEngine) -> str:
+    """What keeps this version from using the database; empty when nothing does."""
     try:
-        return await current(engine) or "none"
-    except DependencyDown:
-        return "unknown"
+        found, needed = await current(engine), newest()
+    except DependencyDown as error:
+        return error.detail
+    if found == needed:
+        return ""
+    return f"The database has revision {found or 'none'}; this version needs {needed}. Run `bullpen migrate`."
 
 
 def _upgrade(connection: Connection) -> None:
@@ -111,7 +117,11 @@ def _upgrade(connection: Connection) -> None:
 
 
 def _revision(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE}).get_current_revision()
+    # Not by alembic, which would log two lines at every look of a start that waits.
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return None
+    found: str | None = connection.scalar(select(column("version_num")).select_from(table(VERSION_TABLE)))
+    return found
 
 
 def _config() -> Config:

@@ -1,18 +1,21 @@
 """SQLite and Postgres through SQLAlchemy, asynchronously."""
 
-import asyncio
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
+from warnings import catch_warnings, simplefilter
 
 from sqlalchemy import Connection, MetaData, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, SAWarning, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from bullpen.errors import DependencyDown, Misconfigured
+from bullpen.stores.diagnosis import diagnosis
+from bullpen.stores.patience import within
 
 __all__ = ["IMMEDIATE", "metadata", "open_engine", "ping", "sql_errors"]
 
@@ -32,6 +35,7 @@ IMMEDIATE: Final = {"sqlite_begin": "IMMEDIATE"}
 waits for it, instead of failing half way. Postgres does not mind."""
 
 _HIDDEN: Final = True  # the values of a statement stay out of error texts: they are digests and personal data
+_UNREADABLE: Final = "The database URL cannot be read. Write it like sqlite:///path/to/file.db."
 _DRIVERS: Final = {
     "sqlite": "sqlite+aiosqlite",
     "sqlite+aiosqlite": "sqlite+aiosqlite",
@@ -82,13 +86,15 @@ def _open_sqlite(target: URL, *, pool: dict[str, Any], lock_wait: float) -> Asyn
     folder = Path(target.database or "").parent
     if not in_memory and not folder.is_dir():
         raise Misconfigured(f"The folder {folder} of the database does not exist. Make it, or name another file.")
-    engine = create_async_engine(
-        target,
-        hide_parameters=_HIDDEN,
-        # The driver's own BEGIN comes late and skips DDL, so it is switched off and `_begin` sends ours.
-        connect_args={"timeout": lock_wait, "isolation_level": None},
-        **({} if in_memory else pool),  # in memory there is one connection, or there would be many databases
-    )
+    with _refused_options():
+        engine = create_async_engine(
+            target,
+            hide_parameters=_HIDDEN,
+            # The driver's own BEGIN comes late and skips DDL, so it is switched off and `_begin` sends ours.
+            connect_args={"timeout": lock_wait, "isolation_level": None},
+            **({} if in_memory else pool),  # in memory there is one connection, or there would be many databases
+        )
+    event.listen(engine.sync_engine, "do_connect", _make_private)
     event.listen(engine.sync_engine, "connect", _prepare)
     event.listen(engine.sync_engine, "begin", _begin)
     return engine
@@ -101,8 +107,12 @@ async def ping(engine: AsyncEngine, *, timeout: float) -> None:  # noqa: ASYNC10
         DependencyDown: None came within `timeout` seconds.
     """
     with sql_errors():
-        async with asyncio.timeout(timeout), engine.connect() as connection:
-            await connection.execute(text("SELECT 1"))
+        await within(timeout, _select(engine))
+
+
+async def _select(engine: AsyncEngine) -> None:
+    async with engine.connect() as connection:
+        await connection.execute(text("SELECT 1"))
 
 
 @contextmanager
@@ -111,7 +121,7 @@ def sql_errors() -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, OSError) as error:  # a TimeoutError is an OSError
-        raise DependencyDown("The database did not do what it was asked. Try again in a moment.") from error
+        raise DependencyDown(f"The database did not do what it was asked. {diagnosis(error)}") from error
 
 
 def _completed(url: str, password: str | None) -> URL:
@@ -119,7 +129,7 @@ def _completed(url: str, password: str | None) -> URL:
         target = make_url(url)
     except (ArgumentError, ValueError):
         # The cause is left out: it may quote the URL, and with it the password.
-        raise Misconfigured("The database URL cannot be read. Write it like sqlite:///path/to/file.db.") from None
+        raise Misconfigured(_UNREADABLE) from None
     driver = _DRIVERS.get(target.drivername)
     if driver is None:
         raise Misconfigured(
@@ -129,6 +139,26 @@ def _completed(url: str, password: str | None) -> URL:
     if password and not target.password and target.get_backend_name() == "postgresql":
         return target.set(password=password)
     return target
+
+
+@contextmanager
+def _refused_options() -> Iterator[None]:
+    with catch_warnings():
+        simplefilter("error", SAWarning)  # SQLAlchemy would only warn of an option that SQLite does not have
+        try:
+            yield
+        except (ArgumentError, SAWarning):
+            raise Misconfigured(_UNREADABLE) from None
+
+
+def _make_private(_dialect: object, _record: object, arguments: Any, _options: object) -> None:
+    """A new file is for its owner alone. SQLite gives the files it keeps beside it the same mode."""
+    path = str(arguments[0])
+    if path in {"", ":memory:"} or path.startswith("file:"):
+        return
+    # A file that is there, or that cannot be made, is SQLite's to judge.
+    with suppress(OSError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _prepare(connection: Any, _record: object) -> None:

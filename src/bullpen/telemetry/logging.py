@@ -1,7 +1,7 @@
 """Logs: one JSON object a line on standard output, for ours and for every library's.
 
-Ours are events with fields (`structlog.get_logger().info("model_attempt", input_tokens=7)`); whatever is bound with
-`structlog.contextvars` (request_id, tenant, agent_type, run_id) is added to each.
+Ours are events with fields: `structlog.get_logger("bullpen.costs").info("model_attempt", input_tokens=7)`, where the
+name becomes the field `logger`. Whatever is bound with `structlog.contextvars` (request_id) is added to each.
 
 Failure mode: open. A line that cannot be written is lost; a log call never raises.
 """
@@ -89,12 +89,13 @@ class _Frame:
     def __init__(self, **who: str) -> None:
         self._who = who
 
-    def __call__(self, _: object, method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    def __call__(self, output: "_StandardOutput", method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
         frame = {
             "timestamp": datetime.now(UTC).isoformat(timespec="microseconds"),
             "level": _SYNONYMS.get(method, method),
             "event": event.pop("event", ""),
             **self._who,
+            **output.who,
         }
         return {**frame, **event, **frame}
 
@@ -114,8 +115,9 @@ def _plain(value: object) -> str:
 class _StandardOutput:
     """The end of the chain. It looks standard output up for each line, for that may be replaced."""
 
-    def __init__(self, *_: object) -> None:
-        """Takes the name structlog may give a logger, and has no use for it."""
+    def __init__(self, name: str | None = None) -> None:
+        """`name` is what the logger was asked for by."""
+        self.who = {} if name is None else {"logger": name}
 
     def msg(self, line: str) -> None:
         """Writes one line at once; a closed or broken output loses it, for there is no better place to say so."""

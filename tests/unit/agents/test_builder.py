@@ -9,8 +9,8 @@ from agno.workflow import Step, Workflow
 from bullpen.agents.walker import reachable, unguarded
 from bullpen.errors import Misconfigured
 from tests.stubs import own
-from tests.stubs.scripted import INPUT_TOKENS
-from tests.stubs.stage import Scripted, stage
+from tests.stubs.scripted import INPUT_TOKENS, ScriptedModel
+from tests.stubs.stage import stage
 
 
 def source(name: str, more: str = "") -> str:
@@ -62,7 +62,7 @@ async def test_a_users_own_agent_keeps_its_model(tmp_path: Path) -> None:
     async with stage(tmp_path, source("plain", "model: scripted:other")) as it:
         agent = await it.agent("it")
         await it.run("it")
-    assert isinstance(agent.model.inner, Scripted)
+    assert isinstance(agent.model.inner, ScriptedModel)
     assert agent.model.id == "scripted"
     assert it.runs[0].attempts == 1
     assert it.runs[0].input_tokens == INPUT_TOKENS

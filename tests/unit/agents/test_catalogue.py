@@ -121,7 +121,28 @@ def test_an_empty_or_missing_folder_is_a_mistake(tmp_path: Path) -> None:
     """A server without agents is never what somebody wanted."""
     with pytest.raises(Misconfigured, match="there is no such folder"):
         Catalogue.load(tmp_path / "nowhere", models=models(), toolbox=Toolbox())
-    assert "there is no agent in it" in problems(tmp_path, "")[0]
+    assert "there is no agent in it" in problems(tmp_path, "# nothing yet")[0]
+
+
+def test_a_file_nobody_reads_is_a_mistake(tmp_path: Path) -> None:
+    """One named `.yml` would be missed in silence, and an empty one is a write that failed."""
+    folder = tmp_path / "config" / "agents"
+    folder.mkdir(parents=True)
+    for name, text in {
+        "a.yaml": "type: a",
+        "b.yml": "type: b",
+        "c.YAML": "type: c",
+        "d.yaml": "",
+        ".e.yaml": "[",
+    }.items():
+        (folder / name).write_text(text, "utf-8")
+    with pytest.raises(Misconfigured) as raised:
+        Catalogue.load(folder, models=models(), toolbox=Toolbox())
+    assert list(raised.value.problems) == [
+        f"{folder}/b.yml:1: is not read. Name it `b.yaml`, or take it out of the folder",
+        f"{folder}/c.YAML:1: is not read. Name it `c.yaml`, or take it out of the folder",
+        f"{folder}/d.yaml:1: is empty. Write an agent into it, or delete it",
+    ]
 
 
 def test_an_unknown_type_is_answered_with_those_the_caller_may_use(tmp_path: Path) -> None:
@@ -136,12 +157,23 @@ def test_an_unknown_type_is_answered_with_those_the_caller_may_use(tmp_path: Pat
 async def test_a_module_beside_the_configuration_can_be_named(tmp_path: Path) -> None:
     """A user's agent is one Python file and two lines of YAML."""
     code = (
-        "from agno.agent import Agent\nfrom tests.stubs.stage import Scripted\n"
-        "mine = Agent(model=Scripted(id='my-model'))\n"
+        "from agno.agent import Agent\nfrom tests.stubs.scripted import ScriptedModel\n"
+        "mine = Agent(model=ScriptedModel(id='my-model'))\n"
     )
     async with stage(tmp_path, "type: it\nsource: mine_beside_config:mine", code={"mine_beside_config": code}) as it:
         assert await it.run("it") == "done"
         assert it.catalogue.model("it") == "my-model"
+
+
+def test_a_key_missing_to_a_model_in_python_is_told_like_any_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Agno would let the first caller find out."""
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    code = "from agno.agent import Agent\nmine = Agent(model='openai:gpt-4o')\n"
+    (tmp_path / "keyless_agents.py").write_text(code, "utf-8")
+    found = problems(tmp_path, "type: it\nsource: keyless_agents:mine")
+    assert found == ["2: `source`: The model openai:gpt-4o has no credentials. Set OPENAI_API_KEY."]
 
 
 def test_the_shipped_catalogue_is_right() -> None:

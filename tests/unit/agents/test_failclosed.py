@@ -8,7 +8,8 @@ from agno.exceptions import CheckTrigger, InputCheckError, OutputCheckError
 from agno.run.agent import RunInput
 
 from bullpen.agents.failclosed import fail_closed
-from tests.stubs import own
+from bullpen.errors import GuardrailRefused
+from tests.stubs import booking, own
 
 INPUT = RunInput(input_content="x")
 
@@ -62,3 +63,20 @@ def test_a_wrapped_hook_looks_the_same_and_is_wrapped_once() -> None:
     assert fail_closed(once, refusal=InputCheckError) is once
     strict = fail_closed(own.Strict(), refusal=InputCheckError)
     assert fail_closed(strict, refusal=InputCheckError) is strict
+
+
+async def test_a_refusal_is_left_in_the_run_and_a_breakdown_is_not() -> None:
+    """The caller can do something about the one, and nothing about the other."""
+    with booking.model_run(agent_type="it").as_current() as refused, pytest.raises(InputCheckError):
+        await fail_closed(own.Strict(), refusal=InputCheckError).async_check(INPUT)
+    assert isinstance(refused.failure, GuardrailRefused)
+    assert refused.failure.detail == "A guardrail of the agent `it` refused the input. Change the task."
+    with booking.model_run().as_current() as broken, pytest.raises(InputCheckError):
+        await fail_closed(own.Defective(), refusal=InputCheckError).async_check(INPUT)
+    assert broken.failure is None
+
+
+def test_a_hook_that_wants_to_end_the_process_is_broken() -> None:
+    """It would take the server with it."""
+    with pytest.raises(OutputCheckError):
+        fail_closed(lambda _: own.exits(), refusal=OutputCheckError)(INPUT)

@@ -4,11 +4,13 @@ import asyncio
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from bullpen.agents.metering import ToolHook
 from bullpen.llm.run import ModelRun
 from bullpen.resilience import Deadline
 from bullpen.telemetry import Metrics
+from tests.stubs import own
 from tests.stubs.clock import StillClock
 
 
@@ -59,6 +61,29 @@ async def test_a_failure_is_counted_and_goes_on_its_way() -> None:
     with pytest.raises(ValueError, match=r"^$"):
         await hook("add", fails_later, {})
     assert count(metrics, "add", "error") == 2
+
+
+async def test_a_tool_that_wants_to_end_the_process_only_fails() -> None:
+    """Left alone it would end the server, for a tool in a thread as well as for one on the loop."""
+
+    async def exits_later() -> None:
+        raise SystemExit(3)
+
+    hook = ToolHook(Metrics(), names={"exits"})
+    with pytest.raises(RuntimeError, match="the tool `exits` wanted to end the process"):
+        hook("exits", own.exits, {})
+    with pytest.raises(RuntimeError, match="wanted to end the process"):
+        await hook("exits", exits_later, {})
+
+
+def test_the_log_says_where_a_tool_failed_and_not_what_it_said() -> None:
+    """Its author finds the line; its text may hold the task."""
+    with capture_logs() as logged, pytest.raises(ValueError, match=own.SECRET):
+        ToolHook(Metrics(), names={"fail"})("fail", own.fail, {})
+    (line,) = logged
+    assert (line["event"], line["tool"], line["error"]) == ("tool_failed", "fail", "ValueError")
+    assert line["at"].startswith("own.py:")
+    assert own.SECRET not in str(logged)
 
 
 def test_a_name_nobody_configured_is_no_label() -> None:

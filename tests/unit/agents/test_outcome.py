@@ -85,7 +85,7 @@ def test_a_failed_step_fails_the_workflow_however_deep_it_is() -> None:
     inner = StepOutput(step_name="inner", success=False, error=SECRET)
     outer = StepOutput(step_name="outer", steps=[StepOutput(step_name="fine"), inner])
     output = WorkflowRunOutput(run_id="r1", status=RunStatus.completed, content="fine", step_results=[[outer]])
-    with pytest.raises(RunFailed, match="A step of `it` failed") as raised:
+    with pytest.raises(RunFailed, match="A part of `it` failed") as raised:
         settled(output, request=REQUEST, schema=None)
     assert SECRET not in raised.value.detail
 

@@ -11,8 +11,8 @@ from bullpen.agents import Result
 from bullpen.errors import Cancelled, ModelUnavailable, RunFailed
 from bullpen.messages import Delta, ToolStep
 from tests.stubs import own
-from tests.stubs.scripted import Turn, calls
-from tests.stubs.stage import last, stage
+from tests.stubs.scripted import Turn, calls, last
+from tests.stubs.stage import stage
 
 STREAMED = pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
 
@@ -134,10 +134,21 @@ async def test_a_model_that_cannot_be_reached_is_told_as_the_guard_found_it(tmp_
 async def test_what_agno_raises_outright_becomes_a_failed_run(tmp_path: Path) -> None:
     """Some mistakes it does raise, before the run begins; the text may hold the task."""
     code = (
-        "from agno.agent import Agent\nfrom tests.stubs.own import Verdict\nfrom tests.stubs.stage import Scripted\n"
-        "strict = Agent(model=Scripted(), input_schema=Verdict)\n"
+        "from agno.agent import Agent\n"
+        "from tests.stubs.own import Verdict\n"
+        "from tests.stubs.scripted import ScriptedModel\n"
+        "strict = Agent(model=ScriptedModel(), input_schema=Verdict)\n"
     )
     async with stage(tmp_path, "type: it\nsource: strict_input:strict", code={"strict_input": code}) as it:
         with pytest.raises(RunFailed) as raised:
             await it.run("it", own.SECRET)
     assert own.SECRET not in raised.value.detail
+
+
+@STREAMED
+async def test_a_tool_that_cancels_itself_fails_the_run(tmp_path: Path, *, streamed: bool) -> None:
+    """Nobody hung up: taken for a hang-up it would be no error of anybody's."""
+    tools = "gives_up: {function: 'tests.stubs.own:gives_up'}"
+    async with stage(tmp_path, "type: it\ntools: [gives_up]", tools=tools, script=lambda m: uses("gives_up", m)) as it:
+        with pytest.raises(RunFailed):
+            await it.result("it", streamed=streamed)

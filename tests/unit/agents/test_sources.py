@@ -11,6 +11,8 @@ from bullpen.agents.sources import Source, Unimportable, load
         ("tests.stubs.nowhere:agent", "cannot import `tests.stubs.nowhere`"),
         ("tests.stubs.own:plian", "Did you mean `plain`?"),
         ("tests.stubs.own:raises", "RuntimeError: no agent today"),
+        ("tests.stubs.own:exits", "SystemExit: 3"),
+        ("tests.stubs.own:gives_up", "is an `async def`"),
         ("tests.stubs.own:block", "made no Agno Agent"),
         ("tests.stubs.own:not_an_agent", "is not an Agno Agent"),
     ],
@@ -51,3 +53,8 @@ def test_what_agno_would_accept_in_silence_is_a_problem(name: str, expected: str
     """A call nobody bounds and pays for, or one agent that freezes all the others."""
     problems = list(Source.load(f"tests.stubs.own:{name}").problems(copied=False))
     assert [expected in problem for problem in problems] == [True]
+
+
+def test_a_team_mode_may_be_a_plain_word() -> None:
+    """So it stands in Agno's documentation, and Agno compares it by value."""
+    assert list(Source.load("tests.stubs.own:worded_team").problems(copied=False)) == []

@@ -11,10 +11,10 @@ import pytest
 from agno.models.message import Message
 
 from bullpen.agents import Toolbox
-from bullpen.errors import Misconfigured
+from bullpen.errors import DependencyDown, Misconfigured
 from tests.stubs.ports import free_port
-from tests.stubs.scripted import Turn, calls
-from tests.stubs.stage import last, stage
+from tests.stubs.scripted import Turn, calls, last
+from tests.stubs.stage import stage
 
 
 def box(folder: Path, text: str) -> Toolbox:
@@ -26,7 +26,7 @@ def box(folder: Path, text: str) -> Toolbox:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("a: {tolkit: 'x:y'}", "unknown field `tolkit`. Did you mean `toolkit`?"),
+        ("a: {tolkit: 'x:y'}", "unknown field `a.tolkit`. Did you mean `toolkit`?"),
         ("a: {}", "give one of `toolkit`, `function` or `mcp`"),
         ("a: {function: 'tests.stubs.own:who', arguments: {b: 1}}", "`arguments` go with `toolkit`"),
         ("a: {toolkit: 'tests.stubs.own:who'}", "is not an Agno toolkit"),
@@ -36,7 +36,7 @@ def box(folder: Path, text: str) -> Toolbox:
         ("a: {toolkit: 'agno.tools.duckdb:DuckDbTools'}", "cannot import `agno.tools.duckdb`"),
         ("a: {mcp: {command: x, url: 'http://127.0.0.1:1/mcp'}}", "give either `command` or `url`"),
         ("a: {mcp: {comand: x}}", "Did you mean `command`?"),
-        ("a: 3", "valid dictionary"),
+        ("a: 3", "valid mapping"),
     ],
 )
 def test_a_mistake_is_told_with_file_and_line_and_its_name_stays_known(
@@ -77,6 +77,20 @@ async def test_all_servers_that_are_away_are_named_at_start(tmp_path: Path) -> N
     assert [("gone" in one, "lost" in one) for one in raised.value.problems] == [(True, False), (False, True)]
     with pytest.raises(Misconfigured, match="`here` is not connected"):
         found.tools(["here"])
+
+
+async def test_each_server_can_be_asked_whether_it_is_there(tmp_path: Path) -> None:
+    """By name, for the health report; before the start it is not."""
+    found = box(tmp_path, "here: {mcp: {command: x}}\nadd: {function: 'operator:add'}\n")
+    assert list(found.servers) == ["here"]
+    with pytest.raises(DependencyDown, match="`here` is away"):
+        await found.servers["here"]()
+
+
+def test_a_name_given_in_two_documents_is_a_mistake(tmp_path: Path) -> None:
+    """The last one would win without a word."""
+    found = box(tmp_path, "add: {function: 'operator:add'}\n---\nadd: {function: 'operator:sub'}\n")
+    assert [problem.partition("tools.yaml:")[2] for problem in found.problems] == ["3: `add` is given twice"]
 
 
 @contextmanager

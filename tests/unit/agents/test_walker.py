@@ -4,10 +4,11 @@ import pytest
 from agno.agent import Agent
 from agno.models.base import Model
 
-from bullpen.agents.walker import guard, reachable, unguarded
+from bullpen.agents.walker import bare, guard, reachable, unguarded
 from bullpen.llm import CallSettings
 from tests.stubs import own
-from tests.stubs.stage import Scripted, models
+from tests.stubs.scripted import ScriptedModel
+from tests.stubs.stage import models
 
 
 def guarded(model: Model) -> Model:
@@ -17,12 +18,12 @@ def guarded(model: Model) -> Model:
 def test_a_model_is_found_in_every_place_a_workflow_has_for_one() -> None:
     """Roles of an agent, members of a team, steps within steps; whatever they are called."""
     workflow = own.everywhere()
-    bare = "\n".join(unguarded(workflow))
+    found = "\n".join(unguarded(workflow))
     for place in ("parser_model", "output_model", "reasoning_model", "followup_model", "memory_manager.model"):
-        assert f"agent.{place}" in bare
-    assert "session_summary_manager.model" in bare
+        assert f"agent.{place}" in found
+    assert "session_summary_manager.model" in found
     for place in ("team.members[1].model", "else_steps[0]", "choices[0]", "workflow.steps[0]"):
-        assert place in bare
+        assert place in found
 
 
 def test_after_guarding_only_what_has_no_model_is_left() -> None:
@@ -34,7 +35,7 @@ def test_after_guarding_only_what_has_no_model_is_left() -> None:
 
 def test_each_place_gets_a_guard_of_its_own() -> None:
     """Agno marks a model with the one role it plays."""
-    shared = Scripted()
+    shared = ScriptedModel()
     agent = Agent(model=shared, output_model=shared, parser_model=shared)
     guard(agent, guarded)
     assert len({id(agent.model), id(agent.output_model), id(agent.parser_model)}) == 3
@@ -54,3 +55,12 @@ def test_everything_is_visited_once() -> None:
     agent = own.plain()
     agent.metadata = {"itself": agent, "again": [agent]}
     assert [id(each) for each in reachable([agent, agent])].count(id(agent)) == 1
+
+
+def test_the_models_themselves_can_be_had_until_they_are_guarded() -> None:
+    """Their keys are looked for before anybody calls them."""
+    agent = own.plain()
+    model = agent.model
+    assert model in bare(agent)
+    guard(agent, guarded)
+    assert bare(agent) == []

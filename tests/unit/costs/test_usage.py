@@ -87,6 +87,13 @@ def test_one_line_an_attempt_with_everything_that_was_booked() -> None:
     ]
 
 
+def test_a_line_tells_what_was_lost_or_guessed() -> None:
+    """An answer nobody used, tokens nobody told and how it ended are in the line as they were in the attempt."""
+    with capture_logs() as logged:
+        book(replace(ATTEMPT, counted=False, estimated=True, outcome="cancelled"), known=set())
+    assert [(line["counted"], line["estimated"], line["outcome"]) for line in logged] == [(False, True, "cancelled")]
+
+
 def test_failure_mode_never_raises_on_what_a_provider_says() -> None:
     """Negative tokens count as none."""
     scrape = book(replace(ATTEMPT, input_tokens=-1, output_tokens=-1, cost=-1), known={GPT})

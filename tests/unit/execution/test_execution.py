@@ -1,23 +1,99 @@
 """The story: who may, in time, and what comes out."""
 
 import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 
+from bullpen.agents import Runner
+from bullpen.bootstrap import Crew
 from bullpen.errors import (
     DeadlineExceeded,
     Forbidden,
     InvalidRequest,
     ModelUnavailable,
+    PoolExhausted,
     ResultMismatch,
+    Unexpected,
     UnknownAgent,
 )
+from bullpen.execution import Execution
 from bullpen.messages import Delta, Done, Json, Request, Started, ToolStep
+from bullpen.pool import Pool
+from bullpen.resilience import Deadline
+from tests.stubs.clock import StillClock
 from tests.stubs.house import ANN, GUEST, house, soon
 from tests.stubs.scripted import INPUT_TOKENS, OUTPUT_TOKENS, Hang, ScriptedModel
 
 SHUT = {"type": "shut", "permission": "agent:execute:advanced"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a pool was asked for."""
+
+    agent_type: str
+    tenant: str
+    priority: int
+    deadline: Deadline
+
+
+class Turnstile:
+    """A pool that writes down who comes, and lets nobody in."""
+
+    def __init__(self) -> None:
+        self.asked: list[Asked] = []
+
+    def lane(self, agent_type: str, *, tenant: str, priority: int, deadline: Deadline) -> NoReturn:
+        self.asked.append(Asked(agent_type=agent_type, tenant=tenant, priority=priority, deadline=deadline))
+        raise PoolExhausted("Nobody comes in.")
+
+    def statistics(self) -> dict[str, Any]:
+        return {}
+
+
+class Deaf(Runner):
+    """Answers when it is cancelled."""
+
+    async def run(self, *_: Any, **__: Any) -> Json:
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        return "late"
+
+
+class Hasty(Runner):
+    """Gives up of its own accord."""
+
+    async def run(self, *_: Any, **__: Any) -> Json:
+        raise TimeoutError
+
+
+class Slow(Runner):
+    """Says one word, and takes its time to stop."""
+
+    stopped = False
+
+    async def stream(self, *_: Any, **__: Any) -> AsyncGenerator[Delta]:
+        try:
+            yield Delta("so")
+        finally:
+            await asyncio.sleep(0)
+            self.stopped = True
+
+
+def told_by(works: Crew, *, runner: Runner | None = None, pool: Pool | None = None) -> Execution:
+    """The story of this house with another runner or pool."""
+    return Execution(
+        catalogue=works.catalogue,
+        pool=pool or works.pool,
+        runner=runner or Runner(),
+        policy=works.policy,
+        metrics=works.metrics,
+    )
 
 
 async def test_an_answer_says_who_worked_and_what_it_cost(tmp_path: Path) -> None:
@@ -53,6 +129,44 @@ async def test_an_agent_that_needs_more_is_forbidden(tmp_path: Path) -> None:
     assert model.asked == []
 
 
+@pytest.mark.parametrize(("timeout", "left"), [(None, 20), (3, 3), (1000, 20)])
+async def test_the_shorter_of_two_deadlines_holds(tmp_path: Path, timeout: float | None, left: float) -> None:
+    """A request may ask for less time than its door allows, never for more; and waiting for a lane is part of it."""
+    async with house(tmp_path, ScriptedModel()) as works:
+        pool = Turnstile()
+        request = Request(agent_type="actor", task="x", timeout=timeout)
+        with pytest.raises(PoolExhausted):
+            await told_by(works, pool=pool).execute(request, ANN, deadline=Deadline.after(20, clock=StillClock()))
+    assert [asked.deadline.remaining() for asked in pool.asked] == [left]
+
+
+async def test_the_pool_is_told_whom_a_lane_is_for(tmp_path: Path) -> None:
+    """Fairness and order are the pool's to decide, by the caller's tenant and the request's priority."""
+    async with house(tmp_path, ScriptedModel()) as works:
+        pool = Turnstile()
+        with pytest.raises(PoolExhausted):
+            await told_by(works, pool=pool).execute(
+                Request(agent_type="actor", task="x", priority=1), ANN, deadline=soon()
+            )
+    assert [(asked.agent_type, asked.tenant, asked.priority) for asked in pool.asked] == [("actor", "acme", 1)]
+
+
+async def test_t13_an_answer_that_swallowed_its_cancellation_is_late_all_the_same(tmp_path: Path) -> None:
+    """Agno may turn the cancellation of its run into an ordinary end: no answer comes out after the deadline."""
+    async with house(tmp_path, ScriptedModel()) as works:
+        story = told_by(works, runner=Deaf())
+        with pytest.raises(DeadlineExceeded):
+            await story.execute(Request(agent_type="actor", task="x", timeout=0.05), ANN, deadline=soon())
+        assert works.pool.statistics()["agent_types"]["actor"]["active"] == 0
+
+
+async def test_a_timeout_of_somebody_elses_is_not_the_deadline(tmp_path: Path) -> None:
+    """Code inside the run may raise TimeoutError for reasons of its own: that is a defect, not a late answer."""
+    async with house(tmp_path, ScriptedModel()) as works:
+        with pytest.raises(Unexpected):
+            await told_by(works, runner=Hasty()).execute(Request(agent_type="actor", task="x"), ANN, deadline=soon())
+
+
 async def test_a_run_that_outlives_its_deadline_is_stopped(tmp_path: Path) -> None:
     """The request's own timeout ends the model call, frees the lane and is told as a deadline."""
     model = ScriptedModel(turns=[Hang(), "next"])
@@ -62,14 +176,6 @@ async def test_a_run_that_outlives_its_deadline_is_stopped(tmp_path: Path) -> No
             await works.execution.execute(late, ANN, deadline=soon())
         answer = await works.execution.execute(Request(agent_type="actor", task="x"), ANN, deadline=soon())
     assert answer.result == "next"
-
-
-async def test_the_shorter_of_two_deadlines_holds(tmp_path: Path) -> None:
-    """A request cannot ask for more time than its door allows."""
-    async with house(tmp_path, ScriptedModel(turns=[Hang()])) as works:
-        patient = Request(agent_type="actor", task="x", timeout=1000)
-        with pytest.raises(DeadlineExceeded):
-            await works.execution.execute(patient, ANN, deadline=soon(0.1))
 
 
 async def test_a_failure_is_raised_and_counted_once(tmp_path: Path) -> None:
@@ -115,6 +221,17 @@ async def test_a_stream_that_is_closed_early_frees_its_lane(tmp_path: Path) -> N
         await stream.aclose()
         answer = await works.execution.execute(Request(agent_type="actor", task="x"), ANN, deadline=soon())
     assert answer.agent_name == "actor_0"
+
+
+async def test_a_lane_is_not_given_back_before_its_agent_has_stopped(tmp_path: Path) -> None:
+    """Closing the stream closes the run inside it first, and waits for that."""
+    runner = Slow()
+    async with house(tmp_path, ScriptedModel()) as works:
+        stream = told_by(works, runner=runner).stream(Request(agent_type="actor", task="x"), ANN, deadline=soon())
+        assert isinstance(await anext(stream), Started)
+        assert await anext(stream) == Delta("so")
+        await stream.aclose()
+        assert runner.stopped
 
 
 async def test_a_cancelled_run_frees_its_lane_at_once(tmp_path: Path) -> None:

@@ -1,21 +1,26 @@
 """What is written down: every run once, a defect with its traceback and without its text in the answer."""
 
+from contextlib import suppress
+
 import pytest
+from structlog.testing import capture_logs
 
 from bullpen.agents import AgentDefinition
 from bullpen.errors import PoolExhausted, Unexpected
 from bullpen.execution.record import Record
 from bullpen.llm.run import ModelRun
 from bullpen.pool import Lane
+from bullpen.resilience import Deadline
 from bullpen.telemetry import Metrics
-from tests.stubs.house import soon
+from tests.stubs.booking import model_run
+from tests.stubs.clock import StillClock
+
+LANE = Lane(name="actor_0", agent=None, wait=2.0)
 
 
-def record(metrics: Metrics) -> Record:
-    run = ModelRun(
-        run_id="run_1", session_id="ses_1", tenant="acme", user_id="ann", agent_type="actor", deadline=soon()
-    )
-    return Record(definition=AgentDefinition(type="actor"), run=run, model="m", metrics=metrics)
+def record(metrics: Metrics, run: ModelRun | None = None) -> Record:
+    definition = AgentDefinition(type="actor", task_category="greeting")
+    return Record(definition=definition, run=run or model_run(), model="m", metrics=metrics)
 
 
 def count(metrics: Metrics, kind: str) -> float:
@@ -51,8 +56,46 @@ def test_a_reader_who_stops_is_a_cancelled_run() -> None:
 
 
 def test_overhead_is_what_was_neither_waiting_nor_away() -> None:
-    """A wait longer than the run itself cannot make the overhead negative."""
+    """Ten seconds, of which two were a wait and seven the model's, leave one of ours; it is measured as well."""
+    clock, metrics = StillClock(), Metrics()
+    run = model_run(deadline=Deadline.after(60, clock=clock))
+    kept = record(metrics, run)
+    kept.granted(LANE)
+    with run.away():
+        clock.pass_time(7)
+    clock.pass_time(3)
+    answer = kept.answer("done", LANE)
+    assert (answer.duration, answer.queue_wait, answer.overhead) == (10, 2, 1)
+    assert metrics.registry.get_sample_value("bullpen_gateway_overhead_seconds_sum") == 1
+
+
+def test_overhead_is_never_negative() -> None:
+    """Time that counts twice, as a wait and as the model's, gives nothing back."""
     kept = record(Metrics())
-    lane = Lane(name="actor_0", agent=None, wait=1000.0)
-    kept.granted(lane)
-    assert kept.answer("done", lane).overhead == 0
+    kept.granted(LANE)
+    assert kept.answer("done", LANE).overhead == 0
+
+
+@pytest.mark.parametrize(("answered", "told"), [("gpt-4o-mini-2024", "gpt-4o-mini-2024"), ("", "m")])
+def test_an_answer_names_the_model_that_answered(answered: str, told: str) -> None:
+    """Not the one that was asked first, unless nobody else is known; the metrics keep to the catalogue's name."""
+    metrics = Metrics()
+    assert record(metrics, model_run(model=answered)).answer("done", LANE).model == told
+    labels = {"agent_type": "actor", "model": "m", "status": "success"}
+    assert metrics.registry.get_sample_value("bullpen_agent_requests_total", labels) == 1
+
+
+@pytest.mark.parametrize("error", [None, PoolExhausted("full")])
+def test_a_run_is_one_line_with_everything_to_find_it_by(error: Exception | None) -> None:
+    """Who, what, how it ended and how long it took and waited: no text of the task or the answer."""
+    clock = StillClock()
+    kept = record(Metrics(), model_run(deadline=Deadline.after(60, clock=clock)))
+    with capture_logs() as logged, suppress(PoolExhausted), kept.kept():
+        kept.granted(LANE)
+        clock.pass_time(3)
+        if error is not None:
+            raise error
+        kept.answer("done", LANE)
+    ended = {"status": "success"} if error is None else {"status": "error", "error": "pool_exhausted"}
+    found = {"run_id": "run_1", "tenant": "acme", "agent_type": "actor", "duration": 3, "queue_wait": 2}
+    assert logged == [{"event": "run", "log_level": "info", **found, **ended}]

@@ -31,19 +31,12 @@ from bullpen.errors import (
 )
 from bullpen.llm.failures import ModelCallFailed, classify, deadline_exceeded, nonsense, timed_out
 from bullpen.llm.ports import ModelName
+from tests.stubs.clock import StillClock
 
 MODEL = ModelName("openai", "gpt-4o")
 SECRET = "what the provider said"
 REQUEST = httpx2.Request("POST", "http://127.0.0.1/v1")
 NOW = 1_000_000_000.0
-
-
-class StoppedClock:
-    def monotonic(self) -> float:
-        return 0.0
-
-    def now(self) -> float:
-        return NOW
 
 
 def status_error(status: int, *, sdk: Any = openai, **headers: str) -> Exception:
@@ -139,7 +132,7 @@ def test_the_cause_decides(error: Exception, kind: type[ModelFailed]) -> None:
 )
 def test_the_provider_says_when_to_come_back(told: str, seconds: float) -> None:
     """`Retry-After` is seconds or a date; what is neither counts as one second."""
-    failure = classify(caused(status_error(429, retry_after=told)), MODEL, clock=StoppedClock())
+    failure = classify(caused(status_error(429, retry_after=told)), MODEL, clock=StillClock(NOW))
     assert failure.retry_after == seconds
     assert f"{seconds:g} s" in failure.detail
 

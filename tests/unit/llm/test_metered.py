@@ -1,6 +1,7 @@
 """One attempt: bounded, classified, priced and booked, however it ends."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -12,9 +13,11 @@ from agno.models.response import ModelResponse
 from bullpen.errors import DeadlineExceeded, ModelNonsense, ModelTimeout, ModelUnavailable, RunFailed
 from bullpen.llm import CallSettings, GuardedModel, Models
 from bullpen.llm.failures import ModelCallFailed
+from bullpen.llm.local import AllowAll
 from bullpen.llm.ports import Attempt, ModelName
 from bullpen.resilience import Deadline
-from tests.stubs.booking import FlatPrices, KeptUsage, Purse, SetClock, guard, model_run
+from tests.stubs.booking import FlatPrices, KeptUsage, Purse, guard, model_run
+from tests.stubs.clock import StillClock
 from tests.stubs.scripted import INPUT_TOKENS, OUTPUT_TOKENS, Broken, Hang, Reply, ScriptedModel
 
 ASKED = [Message(role="user", content="12345678" * 10)]
@@ -33,7 +36,7 @@ async def test_a_success_is_booked_as_told(*, stream: bool) -> None:
     """Who, what, how much, for how much; the run's own tally and its model agree, and the reservation is settled."""
     usage, purse, run = KeptUsage(), Purse(), model_run()
     with run.as_current():
-        assert await ask(guard(ScriptedModel(), usage=usage, budget=purse), stream=stream) == "scripted answer"
+        assert await ask(guard(ScriptedModel(), usage=usage, budget=purse), stream=stream) == "done"
     (booked,) = usage.attempts
     cost = INPUT_TOKENS + 2 * OUTPUT_TOKENS
     assert booked == Attempt(
@@ -164,22 +167,22 @@ async def test_a_cancellation_at_the_deadline_is_a_timeout() -> None:
     usage, hang = KeptUsage(), Hang()
     model = guard(ScriptedModel(turns=[hang]), usage=usage)
 
-    clock = SetClock()
+    clock = StillClock(0)
     run = model_run(deadline=Deadline(10.0, clock))
     with run.as_current():
         task = asyncio.create_task(ask(model))
     await hang.started.wait()
-    clock.seconds = 11.0
+    clock.pass_time(11)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     assert [booked.outcome for booked in usage.attempts] == ["timeout"]
 
 
-async def test_without_a_budget_nothing_is_reserved() -> None:
+async def test_a_budget_with_no_bottom_lets_every_call_be() -> None:
     """Every call may be made, and is booked all the same."""
     usage = KeptUsage()
-    house = Models(prices=FlatPrices(), usage=usage)
+    house = Models(prices=FlatPrices(), usage=usage, budget=AllowAll())
     await ask(house.guard(ScriptedModel(), call=CallSettings()))
     assert [booked.outcome for booked in usage.attempts] == ["success"]
 
@@ -244,14 +247,14 @@ async def test_a_call_outside_any_run_is_bounded_and_booked_too() -> None:
 
 async def test_the_time_of_the_model_is_not_ours() -> None:
     """Waiting for the provider counts as away; reading the pieces of a stream does not."""
-    clock = SetClock()
+    clock = StillClock(0)
     run = model_run(deadline=Deadline(1000.0, clock))
 
-    def late(_: list[Message]) -> str:
-        clock.seconds += 2
+    def late(_: Sequence[Message]) -> str:
+        clock.pass_time(2)
         return "one two"
 
     with run.as_current():
         async for _ in guard(ScriptedModel(turns=[late])).ainvoke_stream(messages=ASKED):
-            clock.seconds += 5
+            clock.pass_time(5)
     assert run.away_seconds == 2

@@ -51,7 +51,7 @@ async def test_a_sum_really_runs_the_calculator(*, stream: bool) -> None:
     asked = agent(guard(OfflineModel(), usage=usage), tools=[CALCULATOR])
     run = await finished(asked, "What is 17 * 23?", stream=stream)
     assert [tool.tool_name for tool in run.tools or ()] == ["multiply"]
-    assert run.content == f"{SIGN} The tool multiply answered 391."
+    assert run.content == f"{SIGN} 17 * 23 = 391 (by the tool multiply)"
     assert [attempt.outcome for attempt in usage.attempts] == ["success", "success"]
     assert all(attempt.input_tokens and attempt.output_tokens for attempt in usage.attempts)
     assert not any(attempt.estimated for attempt in usage.attempts)

@@ -5,7 +5,8 @@ import asyncio
 from bullpen.llm.run import ModelRun, current_run
 from bullpen.messages import Usage
 from bullpen.resilience import Deadline
-from tests.stubs.booking import SetClock, model_run
+from tests.stubs.booking import model_run
+from tests.stubs.clock import StillClock
 
 
 async def test_a_run_is_current_inside_its_block_alone() -> None:
@@ -32,13 +33,13 @@ def test_usage_is_what_was_counted() -> None:
 
 def test_time_away_that_overlaps_counts_once() -> None:
     """Two tools at once for three seconds are three seconds away, not six."""
-    clock = SetClock()
+    clock = StillClock(0)
     run = model_run(deadline=Deadline(100.0, clock))
     with run.away():
-        clock.seconds = 1.0
+        clock.pass_time(1)
         with run.away():
-            clock.seconds = 3.0
-    clock.seconds = 10.0
+            clock.pass_time(2)
+    clock.pass_time(7)
     with run.away():
-        clock.seconds = 11.0
+        clock.pass_time(1)
     assert run.away_seconds == 4.0

@@ -5,7 +5,7 @@ import json
 import pytest
 from agno.tools.calculator import CalculatorTools
 
-from bullpen.llm.wishes import Wish, wish
+from bullpen.llm.wishes import Wish, sum_in, wish
 
 
 def offered(*names: str) -> list[dict[str, object]]:
@@ -74,3 +74,11 @@ def test_the_operations_are_the_names_of_agnos_calculator() -> None:
     """The names held here and Agno's own agree."""
     functions = CalculatorTools().functions  # type: ignore[no-untyped-call] # Agno's constructor has no types
     assert {"add", "subtract", "multiply", "divide", "exponentiate"} <= set(functions)
+
+
+def test_a_sum_is_found_as_it_is_written() -> None:
+    """So that the answer can repeat it; most tasks have none."""
+    found = sum_in("What is 17  * 23, please?")
+    assert found is not None
+    assert (found.operation, found.text, found.numbers) == ("multiply", "17 * 23", ("17", "23"))
+    assert sum_in("On 2026-01-02 nothing happened.") is None

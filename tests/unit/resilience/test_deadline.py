@@ -32,13 +32,6 @@ def test_check_raises_once_the_time_is_up() -> None:
         deadline.check()
 
 
-def test_a_timeout_is_cut_to_what_is_left() -> None:
-    """No inner wait outlives the deadline."""
-    deadline = Deadline.after(10, clock=StillClock())
-    assert deadline.at_most(3) == 3
-    assert deadline.at_most(30) == 10
-
-
 @given(first=SECONDS, second=SECONDS)
 def test_a_deadline_is_only_ever_shortened(first: float, second: float) -> None:
     """Shortening never gives time back."""

@@ -26,7 +26,9 @@ def test_valkey_has_its_own_schemes(url: str, tls: bool) -> None:
     assert ("SSL" in open_redis(url).connection_pool.connection_class.__name__) is tls
 
 
-@pytest.mark.parametrize("url", ["http://:hunter2@h", "redis://:x@h:hunter2", "", "hunter2"])
+@pytest.mark.parametrize(
+    "url", ["http://:hunter2@h", "redis://:x@h:hunter2", "", "hunter2", "redis://h/hunter2", "redis://h/0?hunter2=1"]
+)
 def test_another_url_is_refused_without_repeating_it(url: str) -> None:
     """No password reaches the log."""
     with pytest.raises(Misconfigured) as caught:

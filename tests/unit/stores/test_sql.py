@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from stat import S_IMODE
 
 import pytest
 from sqlalchemy import text
@@ -33,13 +34,40 @@ def test_a_url_without_a_password_takes_the_one_given(given: str, opened: str) -
     assert open_engine("sqlite:///a.db", password="given").url.password is None
 
 
-@pytest.mark.parametrize("url", ["mysql://u:hunter2@h/d", "postgresql+asyncpg://u:hunter2@h/d", "u:hunter2@h", ""])
+UNREADABLE = [
+    "mysql://u:hunter2@h/d",
+    "postgresql+asyncpg://u:hunter2@h/d",
+    "u:hunter2@h",
+    "",
+    "sqlite://hunter2.db",
+    "sqlite:///a.db?hunter2=1",
+]
+
+
+@pytest.mark.parametrize("url", UNREADABLE)
 def test_another_url_is_refused_without_repeating_it(url: str) -> None:
     """The operator is told what is supported, and no password reaches the log."""
     with pytest.raises(Misconfigured) as caught:
         open_engine(url)
     assert "hunter2" not in str(caught.value)
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+def modes(folder: Path, name: str) -> dict[str, int]:
+    return {path.name: S_IMODE(path.stat().st_mode) for path in folder.glob(f"{name}*")}
+
+
+async def test_a_new_file_is_for_its_owner_alone(tmp_path: Path) -> None:
+    """The file and those SQLite keeps beside it have mode 0600; the mode of one that was there stays."""
+    (tmp_path / "old.db").touch(mode=0o640)
+    for name in ("new.db", "old.db"):
+        engine = open_engine(f"sqlite:///{tmp_path}/{name}")
+        async with engine.begin() as connection:
+            await connection.execute(text("CREATE TABLE t (n INTEGER)"))
+        found = modes(tmp_path, name)
+        await engine.dispose()
+        assert set(found.values()) == {0o600 if name == "new.db" else 0o640}
+        assert f"{name}-wal" in found
 
 
 async def test_sqlite_files_are_opened_for_many_readers_and_with_foreign_keys(tmp_path: Path) -> None:

@@ -39,6 +39,12 @@ def test_a_line_says_when_what_and_who(lines: Lines) -> None:
     }
 
 
+def test_a_logger_with_a_name_says_it(lines: Lines) -> None:
+    """The room that speaks is a field, as a library's logger is, and no field of a call can replace it."""
+    structlog.get_logger("bullpen.costs").info("model_attempt", logger="evil")
+    assert [line["logger"] for line in lines()] == ["bullpen.costs"]
+
+
 def test_a_line_carries_what_the_request_bound(lines: Lines) -> None:
     """The request's id and its kin are on every line logged inside, and on none after."""
     with structlog.contextvars.bound_contextvars(request_id="r-1", tenant="t"):

@@ -1,8 +1,10 @@
 """The table of metrics."""
 
 import re
+import time
 
 import prometheus_client
+import pytest
 
 from bullpen.telemetry import CONTENT_TYPE, Metrics
 from tests.stubs.exposition import Exposition
@@ -45,3 +47,22 @@ def test_a_scrape_says_who_it_is_and_what_it_uses() -> None:
     assert scrape.value("bullpen_build_info", version="1.2.3") == 1
     assert scrape.value("bullpen_memory_usage_bytes") > 1_000_000
     assert CONTENT_TYPE == prometheus_client.exposition.CONTENT_TYPE_PLAIN_0_0_4
+
+
+def test_a_scrape_tells_the_processors_time_since_the_last_one() -> None:
+    """Work between two scrapes shows in the second, whoever made the first."""
+    metrics = Metrics()
+    end = time.process_time() + 0.05
+    while time.process_time() < end:
+        pass
+    assert Exposition(metrics.render().decode()).value("bullpen_cpu_usage_percent") > 0
+
+
+@pytest.mark.parametrize("name", ["gateway_overhead_seconds", "event_loop_lag_seconds"])
+def test_what_should_be_short_is_measured_finely(name: str) -> None:
+    """A millisecond more is seen, where a run's own buckets begin at five."""
+    metrics = Metrics()
+    getattr(metrics, name).observe(0.0007)
+    scrape = Exposition(metrics.render().decode())
+    assert scrape.value(f"bullpen_{name}_bucket", le="0.0005") == 0
+    assert scrape.value(f"bullpen_{name}_bucket", le="0.001") == 1

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bullpen.api.answers import json_response
-from bullpen.api.body import body_of
+from bullpen.api.body import body_of, requests_of
 from bullpen.api.documents import EVENTS, body, responses
 from bullpen.api.errors import failed_run, problem
 from bullpen.api.gate import Gate
@@ -20,7 +20,6 @@ from bullpen.api.wire import (
     ExecuteBody,
     FailedRunDocument,
     answer_document,
-    requests_of,
 )
 from bullpen.errors import BullpenError
 from bullpen.execution import Batch, Execution
@@ -48,7 +47,7 @@ def routes(*, gate: Gate, execution: Execution, batch: Batch, heartbeat: float) 
         caller = gate.admit(request)
         wanted = (await body_of(request, ExecuteBody)).request()
         deadline = request.state.deadline
-        if wants_events(request.headers.get("accept", "")):
+        if wants_events(",".join(request.headers.getlist("accept"))):
             return EventStream(execution.stream(wanted, caller, deadline=deadline), heartbeat=heartbeat)
         async with HangUp(request.receive):
             answer = await execution.execute(wanted, caller, deadline=deadline)
@@ -58,7 +57,7 @@ def routes(*, gate: Gate, execution: Execution, batch: Batch, heartbeat: float) 
         "/agent/batch",
         summary="Run many tasks",
         description="Every request is checked, run and answered on its own; the results keep the requests' order.",
-        responses=responses({"model": BatchDocument}, 400, 401, 413, 415, 422, 500, 503),
+        responses=responses({"model": BatchDocument}, 400, 401, 413, 415, 422, 500, 503, 504),
         openapi_extra=body(BatchBody),
     )
     async def execute_batch(request: Request) -> Response:

@@ -12,6 +12,7 @@ __all__ = ["Authenticator"]
 
 _LONGEST: Final = 8 * 1024
 _KEY_PREFIX: Final = "bp_"
+_BLANK: Final = " \t"
 
 
 class Authenticator:
@@ -29,13 +30,14 @@ class Authenticator:
             api_key: The value of `X-API-Key`.
             bearer: What follows `Bearer` in `Authorization`: an API key or a token.
 
-        Two credentials that differ are refused rather than ranked: whoever adds one, a proxy or an attacker, must
-        not be able to act in the other's name.
+        White space around either is the header's. Two credentials that differ are refused rather than ranked: whoever
+        adds one, a proxy or an attacker, must not be able to act in the other's name.
 
         Raises:
             Unauthenticated: No credential, two different ones, or one that is not valid.
             DependencyDown: API keys cannot be checked now.
         """
+        api_key, bearer = (api_key or "").strip(_BLANK), (bearer or "").strip(_BLANK)
         if api_key and bearer and api_key != bearer:
             raise Unauthenticated("Two different credentials were sent. Send one.")
         credential = api_key or bearer

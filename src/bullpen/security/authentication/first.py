@@ -3,10 +3,12 @@
 All of it is made once and found again. Two first starts at the same moment agree on what they find.
 """
 
+import logging
 import os
 import secrets
 from contextlib import suppress
 from pathlib import Path
+from stat import S_IMODE
 from typing import Final
 
 from bullpen.errors import Misconfigured
@@ -17,6 +19,8 @@ from bullpen.security.authentication.ports import KeyRecord, KeyStore
 
 __all__ = ["admit", "data_folder", "first_key", "server_secret"]
 
+_log: Final = logging.getLogger(__name__)
+_OTHERS: Final = 0o077
 _FIRST_USER: Final = "admin"
 _SECRET_LENGTH: Final = 64
 
@@ -102,9 +106,26 @@ def _once(path: Path, text: str) -> str:
     try:
         if not path.exists():
             _create(path, text)
+        _close(path)
         return path.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise Misconfigured(f"{path} cannot be read or made ({type(error).__name__}).") from error
+
+
+def _close(path: Path) -> None:
+    """Takes the file from everybody but its owner: a copy or a backup may have opened it."""
+    mode = S_IMODE(path.stat().st_mode)
+    if not mode & _OTHERS:
+        return
+    try:
+        path.chmod(0o600)
+    except OSError:
+        raise Misconfigured(f"{path} is open to others (mode {mode:04o}). Make it yours alone: mode 0600.") from None
+    _log.warning(
+        "%s was open to others (mode %04o) and is closed now. If one of them has read it, remove it and start again.",
+        path,
+        mode,
+    )
 
 
 def _create(path: Path, text: str) -> None:

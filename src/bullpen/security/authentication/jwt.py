@@ -1,5 +1,6 @@
 """Tokens: JSON Web Tokens (RFC 7519) signed with HS256 and the server's secret."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -17,6 +18,8 @@ _DAY: Final = 86_400.0
 _SHORTEST_SECRET: Final = 32
 _LARGEST: Final = 2**53
 _REFUSED: Final = "The token is not valid."
+# RFC 7515 §2: no padding. The library's decoder would also skip whatever is not of the alphabet.
+_SHAPE: Final = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 _ALGORITHMS: Final = ["HS256"]
 # Times are held against our own clock; `sub`, `iss` and `jti` are not relied on.
 _OPTIONS: Final[Options] = {
@@ -91,6 +94,8 @@ class Tokens:
         )
 
     def _claims(self, token: str) -> Mapping[str, Any]:
+        if not _SHAPE.fullmatch(token):
+            raise Unauthenticated(_REFUSED)
         try:
             claims: Mapping[str, Any] = jwt.decode(
                 token,

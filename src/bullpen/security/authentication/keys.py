@@ -6,6 +6,7 @@ stolen table is of no use, and neither is a row written into it.
 """
 
 import hmac
+import math
 import re
 import secrets
 import string
@@ -21,6 +22,7 @@ from bullpen.security.authentication.ports import KeyRecord
 __all__ = ["ApiKey", "digest", "generate", "issue", "parse", "pepper_from"]
 
 _SHAPE: Final = re.compile(r"bp_([A-Za-z0-9]{12})_([0-9a-f]{64})")
+_PERMISSION: Final = re.compile(r"\*|[A-Za-z0-9_.-]+(:[A-Za-z0-9_.-]+)*")
 _ALPHABET: Final = string.ascii_letters + string.digits
 _ID_LENGTH: Final = 12
 _SECRET_BYTES: Final = 32
@@ -90,7 +92,8 @@ def issue(
     Raises:
         InvalidRequest: Names every field that is wrong.
     """
-    _check(name=name, user_id=user_id, tenant=tenant, lifetime=lifetime)
+    permissions = frozenset(permissions)
+    _check(name=name, user_id=user_id, tenant=tenant, permissions=permissions, lifetime=lifetime)
     key = generate()
     return key, KeyRecord(
         id=key.id,
@@ -99,19 +102,20 @@ def issue(
         user_id=user_id,
         tenant=tenant,
         roles=frozenset(roles),
-        permissions=frozenset(permissions),
+        permissions=permissions,
         attributes=dict(attributes or {}),
         created_at=now,
         expires_at=None if lifetime is None else now + lifetime,
     )
 
 
-def _check(*, name: str, user_id: str, tenant: str, lifetime: float | None) -> None:
+def _check(*, name: str, user_id: str, tenant: str, permissions: Iterable[str], lifetime: float | None) -> None:
     rules = (
         ("name", 1 <= len(name) <= _LONGEST_NAME and name.isprintable(), "1 to 128 printable characters"),
         ("user_id", is_user_id(user_id), "1 to 128 printable characters, no space at either end"),
         ("tenant", is_tenant(tenant), "1 to 64 letters, digits, dots, dashes and underscores"),
-        ("lifetime", lifetime is None or lifetime > 0, "more than 0 seconds"),
+        ("permissions", all(map(_PERMISSION.fullmatch, permissions)), "`*`, or words joined by colons"),
+        ("lifetime", lifetime is None or 0 < lifetime < math.inf, "more than 0 seconds, and have an end"),
     )
     wrong = [FieldError(path, f"must be {expected}") for path, right, expected in rules if not right]
     if wrong:

@@ -74,6 +74,16 @@ def test_a_credential_is_named_without_its_secret(authenticator: Authenticator, 
     assert authenticator.authenticate(api_key=key.text).credential == f"api_key:{key.id}"
 
 
+def test_white_space_belongs_to_the_header(authenticator: Authenticator, key: ApiKey) -> None:
+    """Spaces and tabs around a credential are not part of it (RFC 9110 §5.5); a line end would be."""
+    for shown in (f" {key.text}\t", f"{key.text} "):
+        assert authenticator.authenticate(api_key=shown).user_id == "u"
+        assert authenticator.authenticate(api_key=shown, bearer=key.text).user_id == "u"
+    for shown in (f"{key.text}\n", " \t"):
+        with pytest.raises(Unauthenticated):
+            authenticator.authenticate(api_key=shown)
+
+
 def test_a_token_opens_as_bearer_only(authenticator: Authenticator, token: str) -> None:
     """`X-API-Key` is for keys."""
     assert authenticator.authenticate(bearer=token).user_id == "t"

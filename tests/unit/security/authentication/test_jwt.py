@@ -182,6 +182,14 @@ def test_the_algorithm_is_ours_to_choose(algorithm: str) -> None:
     assert refused(jwt.encode(GOOD, SECRET * 2, algorithm=algorithm), Tokens(SECRET * 2, clock=CLOCK))
 
 
+def test_a_token_is_written_in_one_way_only() -> None:
+    """Padding, and characters a lenient decoder would skip, make it another text, and no token."""
+    head, body, signature = signed(GOOD).split(".")
+    assert TOKENS.verify(f"{head}.{body}.{signature}").user_id == "u"
+    for text in (f"{signature}=", f"{signature[:5]}!!{signature[5:]}", f"{signature}\n", f"{signature}."):
+        refused(f"{head}.{body}.{text}")
+
+
 def test_a_token_for_another_audience_is_refused() -> None:
     """A token made for somebody else is not for us, and one for us needs to say so when we ask."""
     ours = Tokens(SECRET, audience="bullpen", clock=CLOCK)

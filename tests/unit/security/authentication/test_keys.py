@@ -94,5 +94,19 @@ def test_an_issued_record_has_everything_but_the_key() -> None:
 def test_every_wrong_field_is_named_at_once() -> None:
     """Nobody mends one mistake only to meet the next."""
     with pytest.raises(InvalidRequest) as caught:
-        issue(pepper=PEPPER, now=0.0, name="", user_id="a\n", tenant="a:b", lifetime=0)
-    assert [error.path for error in caught.value.fields] == ["name", "user_id", "tenant", "lifetime"]
+        issue(pepper=PEPPER, now=0.0, name="", user_id="a\n", tenant="a:b", permissions=["a b"], lifetime=0)
+    assert [error.path for error in caught.value.fields] == ["name", "user_id", "tenant", "permissions", "lifetime"]
+
+
+@pytest.mark.parametrize("permission", ["", " ", "agent:", ":agent", "agent::read", "agent:*", "agent:read\n"])
+def test_a_permission_that_grants_nothing_is_a_mistake(permission: str) -> None:
+    """It would be kept, and never fit."""
+    with pytest.raises(InvalidRequest, match="words joined by colons"):
+        issue(pepper=PEPPER, now=0.0, name="n", user_id="u", permissions=["agent:read:own", "*", permission])
+
+
+@pytest.mark.parametrize("lifetime", [-1.0, float("nan"), float("inf")])
+def test_a_lifetime_is_a_number_of_seconds(lifetime: float) -> None:
+    """A key that never expires is asked for by leaving it out."""
+    with pytest.raises(InvalidRequest, match="lifetime"):
+        issue(pepper=PEPPER, now=0.0, name="n", user_id="u", lifetime=lifetime)

@@ -1,0 +1,120 @@
+"""A stream's end: told whatever ends it, also to a reader who is slow."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import orjson
+import pytest
+from starlette.types import Message
+
+from bullpen.api.sse import EventStream, wants_events
+from bullpen.errors import DeadlineExceeded
+from bullpen.messages import Delta, Event
+
+
+class Reader:
+    """A caller who takes the head and the first event at once, and the rest when told to."""
+
+    def __init__(self) -> None:
+        self.reads = asyncio.Event()
+        self.got = asyncio.Event()
+        self.bodies: list[bytes] = []
+        self.ended = False
+
+    async def send(self, message: Message) -> None:
+        if self.bodies:
+            await self.reads.wait()
+        self.bodies.append(message.get("body", b""))
+        self.ended = message["type"] == "http.response.body" and not message.get("more_body", False)
+        if any(self.bodies):
+            self.got.set()
+
+    async def receive(self) -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    def last(self) -> Any:
+        """The name and the data of the last event."""
+        _, event, data = self.bodies[-1].decode().strip().split("\n")
+        return event.removeprefix("event: "), orjson.loads(data.removeprefix("data: "))
+
+
+def scope() -> dict[str, Any]:
+    return {"type": "http", "path": "/agent/execute", "state": {"request_id": "req_1", "started": 0.0}}
+
+
+async def chatter(*, seconds: float, late: asyncio.Event) -> AsyncGenerator[Event]:
+    """Talks without a pause until its deadline, as a run does; `late` is set when that has passed."""
+    try:
+        async with asyncio.timeout(seconds):
+            while True:
+                yield Delta("bla")
+                await asyncio.sleep(0)
+    except TimeoutError:
+        late.set()
+        raise DeadlineExceeded("too late") from None
+
+
+async def test_a_deadline_that_passes_while_the_reader_is_slow_is_told() -> None:
+    """The run's time ends while its next event waits for the reader: the stream ends in `error`, with 504."""
+    reader, late = Reader(), asyncio.Event()
+    stream = EventStream(chatter(seconds=0.05, late=late), heartbeat=15)
+    telling = asyncio.create_task(stream(scope(), reader.receive, reader.send))
+    async with asyncio.timeout(10):
+        await late.wait()
+        reader.reads.set()
+        await telling
+    name, problem = reader.last()
+    assert (name, problem["status"]) == ("error", 504)
+    assert reader.ended
+
+
+async def test_a_stream_the_server_gives_up_is_told() -> None:
+    """A cancellation from outside ends a stream that has begun in `error`, with 503, and nothing is raised."""
+    reader = Reader()
+    reader.reads.set()
+    stream = EventStream(chatter(seconds=60, late=asyncio.Event()), heartbeat=15)
+    telling = asyncio.create_task(stream(scope(), reader.receive, reader.send))
+    await reader.got.wait()
+    telling.cancel()
+    await telling
+    name, problem = reader.last()
+    assert (name, problem["status"], problem["success"]) == ("error", 503, False)
+    assert reader.ended
+
+
+async def test_a_stream_that_has_not_begun_is_given_up_outside() -> None:
+    """Before the first event the cancellation goes on, to become an ordinary 503."""
+    begun = asyncio.Event()
+
+    async def silence() -> AsyncGenerator[Event]:
+        begun.set()
+        await asyncio.Event().wait()
+        yield Delta("never")
+
+    reader = Reader()
+    telling = asyncio.create_task(EventStream(silence(), heartbeat=15)(scope(), reader.receive, reader.send))
+    await begun.wait()
+    telling.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await telling
+    assert reader.bodies == []
+
+
+@pytest.mark.parametrize(
+    ("accept", "wants"),
+    [
+        ("text/event-stream", True),
+        ("application/json, Text/Event-Stream; q=0.5", True),
+        ("text/event-stream;q=0", False),
+        ("text/event-stream; Q = 0.000, application/json", False),
+        ("text/event-stream;q=0.001", True),
+        ("*/*", False),
+        ("", False),
+        (",;,=", False),
+    ],
+)
+def test_who_wants_events(accept: str, wants: bool) -> None:
+    """Events are for those who name them; `q=0` means never (RFC 9110, 12.4.2)."""
+    assert wants_events(accept) is wants
