@@ -9,8 +9,9 @@ import os
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
+from typing import Any
 
 from pydantic import AnyHttpUrl, SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -40,9 +41,17 @@ from bullpen.stores.schema import upgrade, wait_until_current
 from bullpen.telemetry import LoopLag, Metrics
 from bullpen.telemetry import logging as log
 
-__all__ = ["Cast", "Services", "bootstrap", "cast", "crew", "key_store", "open_database"]
-
-_PING: float = 2.0
+__all__ = [
+    "Cast",
+    "Crew",
+    "Services",
+    "bootstrap",
+    "cast",
+    "crew",
+    "engine_of",
+    "key_store",
+    "known_roles",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,17 +110,7 @@ async def crew(
     settings: Settings, *, providers: Makers | None = None, wrong: Sequence[str] = ()
 ) -> AsyncIterator[Crew]:
     """Opens what a run needs, and no more: models, tools, agents and the pool. Raises what `cast` does."""
-    log.configure(
-        level=settings.log_level,
-        environment=settings.environment,
-        version=__version__,
-        json=settings.log_format == "json",
-    )
-    # Agno reports to its makers unless the environment says no; an argument of ours would lose against it (trap T17).
-    os.environ["AGNO_TELEMETRY"] = "false"
-    # Agno runs synchronous tools in the loop's default executor, which has 6 threads on two cores (trap T15).
-    threads = ThreadPoolExecutor(settings.tool_threads, thread_name_prefix="tool")
-    asyncio.get_running_loop().set_default_executor(threads)
+    threads = _prepare_process(settings)
     found = cast(settings, providers=providers, wrong=wrong)
     async with AsyncExitStack() as stack:
         stack.callback(threads.shutdown, wait=False, cancel_futures=True)
@@ -133,15 +132,23 @@ async def crew(
         execution = Execution(
             catalogue=found.catalogue, pool=pool, runner=Runner(), policy=policy, metrics=found.metrics
         )
-        yield Crew(
-            metrics=found.metrics,
-            models=found.models,
-            toolbox=found.toolbox,
-            catalogue=found.catalogue,
-            pool=pool,
-            policy=policy,
-            execution=execution,
-        )
+        yield Crew(**_members(found), pool=pool, policy=policy, execution=execution)
+
+
+def _prepare_process(settings: Settings) -> ThreadPoolExecutor:
+    """What holds for the whole process: its log, its threads for tools, and its silence towards Agno's makers."""
+    log.configure(
+        level=settings.log_level,
+        environment=settings.environment,
+        version=__version__,
+        json=settings.log_format == "json",
+    )
+    # Agno reports to its makers unless the environment says no; an argument of ours would lose against it (trap T17).
+    os.environ["AGNO_TELEMETRY"] = "false"
+    # Agno runs synchronous tools in the loop's default executor, which has 6 threads on two cores (trap T15).
+    threads = ThreadPoolExecutor(settings.tool_threads, thread_name_prefix="tool")
+    asyncio.get_running_loop().set_default_executor(threads)
+    return threads
 
 
 @asynccontextmanager
@@ -181,18 +188,7 @@ async def bootstrap(
         lag = LoopLag(metrics=works.metrics)
         lag.start()
         stack.callback(lag.stop)
-        yield Services(
-            metrics=works.metrics,
-            models=works.models,
-            toolbox=works.toolbox,
-            catalogue=works.catalogue,
-            pool=works.pool,
-            policy=works.policy,
-            execution=works.execution,
-            authenticator=Authenticator(ring, tokens),
-            health=health,
-            first_key=first,
-        )
+        yield Services(**_members(works), authenticator=Authenticator(ring, tokens), health=health, first_key=first)
 
 
 @asynccontextmanager
@@ -287,18 +283,22 @@ def _open(settings: Settings) -> Iterator[str]:
 
 
 async def _dependencies(stack: AsyncExitStack, settings: Settings, engine: AsyncEngine) -> list[Dependency]:
-    found = [Dependency(name="database", check=partial(sql_store.ping, engine, timeout=_PING))]
+    found = [Dependency(name="database", check=partial(sql_store.ping, engine))]
     if settings.redis_url:
         client = open_redis(settings.redis_url, password=_plain(settings.redis_password))
         stack.push_async_callback(client.aclose)
         # Nothing is kept in Redis yet, so its absence must not take a replica out.
-        found.append(Dependency(name="redis", check=partial(redis_store.ping, client, timeout=_PING), required=False))
+        found.append(Dependency(name="redis", check=partial(redis_store.ping, client), required=False))
     return found
 
 
 def _tool_servers(toolbox: Toolbox) -> list[Dependency]:
     """Without one its tools fail, and everything else goes on."""
     return [Dependency(name=f"mcp:{name}", check=check, required=False) for name, check in toolbox.servers.items()]
+
+
+def _members(opened: Cast) -> dict[str, Any]:
+    return {each.name: getattr(opened, each.name) for each in fields(opened)}
 
 
 def _plain(secret: SecretStr | None) -> str | None:

@@ -6,8 +6,8 @@ is `Done`. A failure is never a message: it is raised, as one of `bullpen.errors
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from os import urandom
 from typing import Final, Literal, TypeAlias
-from uuid import uuid4
 
 __all__ = [
     "DEFAULT_PRIORITY",
@@ -32,7 +32,7 @@ DEFAULT_PRIORITY: Final = 3
 
 def new_id(prefix: str) -> str:
     """A fresh opaque id, such as `run_` and 32 hex digits."""
-    return f"{prefix}_{uuid4().hex}"
+    return f"{prefix}_{urandom(16).hex()}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class Request:
         agent_type: A name in the catalogue.
         task: What to do; not blank.
         context: Facts shown to the model beside the task.
-        priority: 1 (first) to 5.
+        priority: 1 (first) to 5; kept on the ticket, and not weighed yet: today the order is that of arrival.
         timeout: Seconds for the whole run, waiting included; None leaves the server's own bound.
         output_schema: A JSON Schema (2020-12) the result must match, instead of the agent's own.
         run_id: Names this run in logs, traces and the ledger.

@@ -112,6 +112,16 @@ def test_what_callers_send_makes_no_series(client: httpx.Client) -> None:
     assert "junk" not in client.get("/metrics").text
 
 
+@pytest.mark.parametrize(("method", "status", "counted"), [("PROPFIND", 405, 1), ("INVENTED", 400, 0)])
+def test_a_strange_method_makes_no_series(client: httpx.Client, method: str, status: int, counted: int) -> None:
+    """One that others speak counts as `other`; one made up is not HTTP, and no request."""
+    before = scrape(client).value("bullpen_http_requests_total", method="other")
+    assert client.request(method, "/agents").status_code == status
+    after = scrape(client)
+    assert after.value("bullpen_http_requests_total", method=method) == 0
+    assert after.value("bullpen_http_requests_total", method="other") == before + counted
+
+
 def test_the_list_of_agents(client: httpx.Client) -> None:
     """An agent is listed with what a caller must know."""
     agents = {agent["type"]: agent for agent in client.get("/agents").json()["agents"]}

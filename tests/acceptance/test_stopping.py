@@ -1,6 +1,7 @@
 """Stopping and starting again: what is running finishes, what was kept is there."""
 
 import signal
+import socket
 import stat
 import time
 from collections.abc import Iterator
@@ -40,6 +41,23 @@ def test_a_running_request_finishes(own_server: Server, upstream: Upstream, acce
         answers = [each.result() for each in running]
     assert [answer.status_code for answer in answers] == [200] * 5
     assert all('"success":true' in answer.text for answer in answers)
+    assert own_server.stop() == 0
+
+
+def test_a_probe_is_told_that_the_server_drains(own_server: Server, upstream: Upstream) -> None:
+    """On a connection that is open still: no more work, please, though all is well.
+
+    The probe stands behind a run that takes two of the three seconds of grace, on the same connection.
+    """
+    body = b'{"agent_type": "narrow", "task": "Hello", "timeout": 2}'
+    head = f"Host: x\r\nX-API-Key: {own_server.api_key}\r\nContent-Type: application/json\r\n"
+    run = f"POST /agent/execute HTTP/1.1\r\n{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+    with socket.create_connection(("127.0.0.1", own_server.port), timeout=10) as connection:
+        connection.sendall(run + b"GET /ready HTTP/1.1\r\nHost: x\r\n\r\n")
+        upstream.wait()
+        own_server.ask_to_stop()
+        said = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert [answer[:3] for answer in said.split(b"HTTP/1.1 ")[1:]] == [b"504", b"503"]
     assert own_server.stop() == 0
 
 

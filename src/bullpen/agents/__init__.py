@@ -9,7 +9,7 @@ from bullpen.agents.builder import Builder
 from bullpen.agents.catalogue import Catalogue
 from bullpen.agents.definition import AgentDefinition
 from bullpen.agents.output import OutputSchema
-from bullpen.agents.runner import Result, Runner
+from bullpen.agents.runner import Result, Runner, Streamed
 from bullpen.agents.tools import Toolbox
 
-__all__ = ["AgentDefinition", "Builder", "Catalogue", "OutputSchema", "Result", "Runner", "Toolbox"]
+__all__ = ["AgentDefinition", "Builder", "Catalogue", "OutputSchema", "Result", "Runner", "Streamed", "Toolbox"]

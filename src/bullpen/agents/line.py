@@ -40,7 +40,11 @@ class Line:
             self._drop(session)
 
     async def answers(self) -> bool:
-        """Whether the server is there; a session that turns out to be dead is given up."""
+        """Whether the server is there; a session that turns out to be dead is given up.
+
+        A check that times out after 2 s counts as up. A server that hangs is therefore never given up here: what ends
+        a call to it is the call's own bound, or the run's deadline.
+        """
         session = self.session
         if session is None:
             return False

@@ -17,6 +17,8 @@ from bullpen.messages import Json
 
 __all__ = ["OutputSchema", "plain"]
 
+# The field of a request or a definition that a schema comes in.
+_FIELD: Final = "output_schema"
 _MAX_BYTES: Final = 64 * 1024
 _MAX_DEPTH: Final = 32
 _SHOWN: Final = 3
@@ -47,22 +49,22 @@ class OutputSchema:
         return cls(agno=model, schema=model.model_json_schema(), checked=checked)
 
     @classmethod
-    def of_json_schema(cls, schema: Mapping[str, Json], *, field: str = "output_schema") -> "OutputSchema":
+    def of_json_schema(cls, schema: Mapping[str, Json]) -> "OutputSchema":
         """The shape a JSON Schema (2020-12) describes.
 
         Patterns are matched in linear time and a `$ref` may only point inside the schema. At most 64 KiB and 32
         levels.
 
         Raises:
-            InvalidRequest: It is not such a schema; `fields` are paths below `field`.
+            InvalidRequest: It is not such a schema; `fields` are paths below `output_schema`.
         """
-        document = _bounded(schema, field)
+        document = _bounded(schema)
         try:
             validator = Draft202012Validator(
                 document, offline=True, validate_formats=True, pattern_options=RegexOptions(size_limit=1 << 20)
             )
         except SchemaError as error:
-            path = ".".join([field, *map(str, error.instance_path)])
+            path = ".".join([_FIELD, *map(str, error.instance_path)])
             raise _invalid(path, error.message[:200]) from None
 
         def checked(content: Json) -> Json:
@@ -130,16 +132,16 @@ def _parsed(text: str) -> Json:
     return parsed
 
 
-def _bounded(schema: Mapping[str, Json], field: str) -> dict[str, Any]:
+def _bounded(schema: Mapping[str, Json]) -> dict[str, Any]:
     """A copy of `schema`, if it is of a size and depth a caller may ask for."""
     if _too_deep(schema, _MAX_DEPTH):
-        raise _invalid(field, f"must not be deeper than {_MAX_DEPTH} levels")
+        raise _invalid(_FIELD, f"must not be deeper than {_MAX_DEPTH} levels")
     try:
         encoded = orjson.dumps(dict(schema))
     except TypeError:
-        raise _invalid(field, "must be plain JSON") from None
+        raise _invalid(_FIELD, "must be plain JSON") from None
     if len(encoded) > _MAX_BYTES:
-        raise _invalid(field, f"must not be larger than {_MAX_BYTES // 1024} KiB")
+        raise _invalid(_FIELD, f"must not be larger than {_MAX_BYTES // 1024} KiB")
     copy: dict[str, Any] = orjson.loads(encoded)
     return copy
 

@@ -19,11 +19,11 @@ from starlette.types import Scope
 from bullpen import errors
 from bullpen.errors import BullpenError
 
-__all__ = ["RUN_ROUTES", "STATUS", "failed_run", "problem", "problem_response", "status_of", "translated"]
+__all__ = ["STATUS", "problem", "problem_response", "run_problem", "status_of", "translated"]
 
 _log = structlog.get_logger("bullpen.http")
 
-RUN_ROUTES: Final = frozenset({"/agent/execute"})
+_RUN_ROUTES: Final = frozenset({"/agent/execute"})
 
 STATUS: Final[dict[type[BullpenError], int]] = {
     errors.BullpenError: 500,
@@ -58,7 +58,7 @@ def status_of(error: BullpenError) -> int:
 
 
 def problem(error: BullpenError, *, scope: Scope) -> dict[str, Any]:
-    """The error as problem details; on a route that runs an agent with the members its clients look for."""
+    """The error as problem details."""
     document: dict[str, Any] = {
         "type": f"urn:bullpen:error:{error.kind}",
         "title": error.title,
@@ -70,14 +70,13 @@ def problem(error: BullpenError, *, scope: Scope) -> dict[str, Any]:
         document["fields"] = [{"path": field.path, "message": field.message} for field in error.fields]
     if error.retry_after is not None:
         document["retry_after"] = error.retry_after
-    if scope["path"] in RUN_ROUTES:
-        document |= failed_run(error, scope=scope)
     return document
 
 
-def failed_run(error: BullpenError, *, scope: Scope) -> dict[str, Any]:
-    """What a failed run says besides the problem. `duration` is in seconds, from the door."""
-    return {"success": False, "error": error.detail, "duration": time.monotonic() - scope["state"]["started"]}
+def run_problem(error: BullpenError, *, scope: Scope) -> dict[str, Any]:
+    """The same of a run, with the members its clients look for. `duration` is in seconds, from the door."""
+    duration = time.monotonic() - scope["state"]["started"]
+    return problem(error, scope=scope) | {"success": False, "error": error.detail, "duration": duration}
 
 
 def problem_response(error: BullpenError, *, scope: Scope) -> Response:
@@ -88,7 +87,8 @@ def problem_response(error: BullpenError, *, scope: Scope) -> Response:
         headers["Allow"] = error.allowed
     if status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after or 1)))
-    return Response(orjson.dumps(problem(error, scope=scope)), status, headers, media_type="application/problem+json")
+    described = run_problem if scope["path"] in _RUN_ROUTES else problem
+    return Response(orjson.dumps(described(error, scope=scope)), status, headers, media_type="application/problem+json")
 
 
 def translated(error: BaseException, *, scope: Scope) -> BullpenError:

@@ -10,8 +10,8 @@ import structlog
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from bullpen.api.answers import encoded
-from bullpen.api.errors import failed_run, problem, problem_response, translated
+from bullpen.api.errors import problem_response, run_problem, translated
+from bullpen.api.json import encoded
 from bullpen.api.wire import answer_document
 from bullpen.errors import BullpenError, Unexpected
 from bullpen.messages import Delta, Done, Event, Started, ToolStep
@@ -161,4 +161,4 @@ def _document(item: Event | BullpenError, scope: Scope) -> tuple[bytes, dict[str
         case Done():
             return b"done", answer_document(item.answer)
         case BullpenError():
-            return b"error", problem(item, scope=scope) | failed_run(item, scope=scope)
+            return b"error", run_problem(item, scope=scope)

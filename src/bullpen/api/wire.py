@@ -44,7 +44,9 @@ class ExecuteBody(_Body):
     )
     task: Annotated[str, StringConstraints(pattern=r"\S")] = Field(description="What to do; not blank")
     context: dict[str, JsonValue] | None = Field(default=None, description="Facts shown to the model beside the task")
-    priority: Annotated[int, Field(ge=1, le=5)] = Field(default=DEFAULT_PRIORITY, description="1 (first) to 5")
+    priority: Annotated[int, Field(ge=1, le=5)] = Field(
+        default=DEFAULT_PRIORITY, description="1 (first) to 5; kept, and not weighed yet: today the order is arrival"
+    )
     timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
         default=None, description="Seconds for the whole run, waiting included; the server's own bound still holds"
     )

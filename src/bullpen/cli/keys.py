@@ -1,7 +1,9 @@
 """`bullpen keys create`: an API key, shown once."""
 
 import asyncio
+import sys
 from collections.abc import Callable, Iterable
+from contextlib import redirect_stdout
 from functools import partial
 from typing import Annotated, Final
 
@@ -52,7 +54,9 @@ def create(
             permissions=permission or [],
             lifetime=None if days is None else days * _DAY,
         )
-        key = asyncio.run(_create(settings, make))
+        # Standard output is for the key alone, so that a script can take it; what is logged meanwhile goes aside.
+        with redirect_stdout(sys.stderr):
+            key = asyncio.run(_create(settings, make))
     print(key.text)
 
 

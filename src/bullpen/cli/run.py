@@ -11,7 +11,7 @@ from bullpen.bootstrap import crew
 from bullpen.caller import Caller
 from bullpen.cli.exits import told
 from bullpen.errors import InvalidRequest
-from bullpen.messages import Answer, Delta, Done, Request
+from bullpen.messages import MICROS_PER_DOLLAR, Answer, Delta, Done, Request
 from bullpen.resilience import Deadline
 from bullpen.settings import Settings
 
@@ -32,7 +32,7 @@ def run(
             raise InvalidRequest("The task is blank. Say what to do.")
         settings = Settings.load(log_level="WARNING", log_format="console")
         answer = asyncio.run(_run(settings, Request(agent_type=agent_type, task=task, timeout=timeout)))
-    cost = answer.usage.cost / 1_000_000
+    cost = answer.usage.cost / MICROS_PER_DOLLAR
     tokens = f"{answer.usage.input_tokens} + {answer.usage.output_tokens} tokens"
     sys.stderr.write(f"[{answer.agent_name} · {answer.model} · {tokens} · ${cost:.6f} · {answer.duration:.2f} s]\n")
 

@@ -11,10 +11,10 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 
-from bullpen.agents import AgentDefinition, Catalogue, OutputSchema, Result, Runner
+from bullpen.agents import AgentDefinition, Catalogue, OutputSchema, Result, Runner, Streamed
 from bullpen.caller import Caller
 from bullpen.errors import DeadlineExceeded
-from bullpen.execution.record import Record
+from bullpen.execution.record import Counters, Record
 from bullpen.llm.run import ModelRun
 from bullpen.messages import Answer, Done, Event, Request, Started
 from bullpen.pool import Lane, Pool
@@ -31,10 +31,18 @@ class _Run:
 
     request: Request
     caller: Caller
-    definition: AgentDefinition
     schema: OutputSchema | None
     model: ModelRun
     record: Record
+
+    def started(self, lane: Lane) -> Started:
+        """The first event of a stream."""
+        return Started(
+            run_id=self.request.run_id,
+            session_id=self.request.session_id,
+            agent_type=self.request.agent_type,
+            agent_name=lane.name,
+        )
 
 
 class Execution:
@@ -46,6 +54,7 @@ class Execution:
         self._runner = runner
         self._policy = policy
         self._metrics = metrics
+        self._counters: dict[str, Counters] = {}
 
     def agents(self, caller: Caller) -> list[AgentDefinition]:
         """The agents the caller may use, in the catalogue's order."""
@@ -84,22 +93,18 @@ class Execution:
         """
         run = self._begin(request, caller, deadline)
         with run.record.kept(), run.model.as_current():
-            async with self._lane(run) as lane:
-                yield Started(
-                    run_id=request.run_id,
-                    session_id=request.session_id,
-                    agent_type=run.definition.type,
-                    agent_name=lane.name,
-                )
-                steps = self._runner.stream(lane.agent, request=request, caller=caller, schema=run.schema)
-                async with aclosing(steps):
-                    async for step in steps:
-                        if isinstance(step, Result):
-                            result = step.value
-                        else:
-                            yield step
+            async with self._lane(run) as lane, aclosing(self._steps(run, lane)) as steps:
+                yield run.started(lane)
+                async for step in steps:
+                    if isinstance(step, Result):
+                        result = step.value
+                    else:
+                        yield step
             answer = run.record.answer(result, lane)
         yield Done(answer)
+
+    def _steps(self, run: _Run, lane: Lane) -> AsyncGenerator[Streamed]:
+        return self._runner.stream(lane.agent, request=run.request, caller=run.caller, schema=run.schema)
 
     def _begin(self, request: Request, caller: Caller, deadline: Deadline) -> _Run:
         definition = self.agent(request.agent_type, caller)
@@ -117,18 +122,21 @@ class Execution:
             agent_type=definition.type,
             deadline=deadline,
         )
-        record = Record(
-            definition=definition, run=model, model=self._catalogue.model(definition.type), metrics=self._metrics
-        )
-        return _Run(request, caller, definition, schema, model, record)
+        return _Run(request, caller, schema, model, Record(model, counters=self._counters_of(definition)))
+
+    def _counters_of(self, definition: AgentDefinition) -> Counters:
+        counters = self._counters.get(definition.type)
+        if counters is None:
+            model = self._catalogue.model(definition.type)
+            counters = self._counters[definition.type] = Counters(self._metrics, definition=definition, model=model)
+        return counters
 
     @asynccontextmanager
     async def _lane(self, run: _Run) -> AsyncIterator[Lane]:
         """A lane, with everything inside bounded by the deadline."""
         deadline = run.model.deadline
-        deadline.check()
         lanes = self._pool.lane(
-            run.definition.type, tenant=run.caller.tenant, priority=run.request.priority, deadline=deadline
+            run.request.agent_type, tenant=run.caller.tenant, priority=run.request.priority, deadline=deadline
         )
         try:
             async with asyncio.timeout(deadline.remaining()) as bound, lanes as lane:
@@ -145,6 +153,6 @@ class Execution:
     @staticmethod
     def _too_late(run: _Run) -> DeadlineExceeded:
         return DeadlineExceeded(
-            f"Run {run.model.run_id} of agent '{run.definition.type}' outlived its deadline and was stopped. "
+            f"Run {run.model.run_id} of agent '{run.request.agent_type}' outlived its deadline and was stopped. "
             "Send a longer `timeout`, or a smaller task."
         )

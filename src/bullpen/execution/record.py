@@ -13,9 +13,25 @@ from bullpen.messages import Answer, Json
 from bullpen.pool import Lane
 from bullpen.telemetry import Metrics
 
-__all__ = ["Record"]
+__all__ = ["Counters", "Record"]
 
 _log = structlog.get_logger("bullpen.execution")
+
+
+class Counters:
+    """The metrics of one agent type, found once instead of on every run."""
+
+    def __init__(self, metrics: Metrics, *, definition: AgentDefinition, model: str) -> None:
+        """`model` labels them: the model the catalogue names, not the one that happens to answer."""
+        kind = definition.type
+        self.agent_type = kind
+        self.model = model
+        self.succeeded = metrics.agent_requests_total.labels(kind, model, "success")
+        self.failed = metrics.agent_requests_total.labels(kind, model, "error")
+        self.duration = metrics.agent_request_duration_seconds.labels(kind, model)
+        self.completions = metrics.successful_completions_total.labels(kind, definition.task_category)
+        self.overhead = metrics.gateway_overhead_seconds
+        self.errors = metrics.errors_total
 
 
 class Record:
@@ -25,12 +41,9 @@ class Record:
     failure. Either way the run is counted exactly once.
     """
 
-    def __init__(self, *, definition: AgentDefinition, run: ModelRun, model: str, metrics: Metrics) -> None:
-        """`model` labels the metrics: the model the catalogue names, not the one that happened to answer."""
-        self._definition = definition
+    def __init__(self, run: ModelRun, *, counters: Counters) -> None:
         self._run = run
-        self._model = model
-        self._metrics = metrics
+        self._counters = counters
         self._clock = run.deadline.clock
         self._started = self._clock.monotonic()
         self._wait = 0.0
@@ -41,20 +54,21 @@ class Record:
 
     def answer(self, result: Json, lane: Lane) -> Answer:
         """The run succeeded: counts it and makes the answer."""
+        run, counters = self._run, self._counters
         duration = self._clock.monotonic() - self._started
-        overhead = max(0.0, duration - self._wait - self._run.away_seconds)
-        self._metrics.gateway_overhead_seconds.observe(overhead)
-        category = self._definition.task_category
-        self._metrics.successful_completions_total.labels(self._definition.type, category).inc()
-        self._close("success", duration)
+        overhead = max(0.0, duration - self._wait - run.away_seconds)
+        counters.overhead.observe(overhead)
+        counters.completions.inc()
+        counters.succeeded.inc()
+        self._tell("success", duration)
         return Answer(
             result=result,
             agent_name=lane.name,
-            agent_type=self._definition.type,
-            model=self._run.model or self._model,
-            run_id=self._run.run_id,
-            session_id=self._run.session_id,
-            usage=self._run.usage,
+            agent_type=counters.agent_type,
+            model=run.model or counters.model,
+            run_id=run.run_id,
+            session_id=run.session_id,
+            usage=run.usage,
             duration=duration,
             queue_wait=self._wait,
             overhead=overhead,
@@ -66,31 +80,30 @@ class Record:
         try:
             yield
         except BullpenError as error:
-            self._failed(error)
+            self._fail(error.kind)
             raise
         except (asyncio.CancelledError, GeneratorExit):
-            self._failed(Cancelled("The caller hung up."))
+            self._fail(Cancelled.kind)
             raise
         except Exception as error:
-            self._failed(Unexpected(""))  # counted first: logging below may be slow
+            self._fail(Unexpected.kind)
             _log.exception("run_unexpected_error", run_id=self._run.run_id)
             raise Unexpected(
                 f"Run {self._run.run_id} failed inside Bullpen. This is a defect; the server's log has its traceback."
             ) from error
 
-    def _failed(self, error: BullpenError) -> None:
-        self._metrics.errors_total.labels(error.kind, self._definition.type).inc()
-        self._close("error", self._clock.monotonic() - self._started, error=error.kind)
+    def _fail(self, kind: str) -> None:
+        self._counters.errors.labels(kind, self._counters.agent_type).inc()
+        self._counters.failed.inc()
+        self._tell("error", self._clock.monotonic() - self._started, error=kind)
 
-    def _close(self, status: str, duration: float, **extra: str) -> None:
-        labels = (self._definition.type, self._model)
-        self._metrics.agent_requests_total.labels(*labels, status).inc()
-        self._metrics.agent_request_duration_seconds.labels(*labels).observe(duration)
+    def _tell(self, status: str, duration: float, **extra: str) -> None:
+        self._counters.duration.observe(duration)
         _log.info(
             "run",
             run_id=self._run.run_id,
             tenant=self._run.tenant,
-            agent_type=self._definition.type,
+            agent_type=self._counters.agent_type,
             status=status,
             duration=round(duration, 6),
             queue_wait=round(self._wait, 6),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import httpx2
 
-from bullpen.llm.answers import note
+from bullpen.llm.responses import note
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic

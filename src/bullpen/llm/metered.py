@@ -11,10 +11,10 @@ from agno.models.message import Message
 from agno.models.response import ModelResponse
 
 from bullpen.errors import BullpenError, DeadlineExceeded, ModelNonsense, ModelTimeout
-from bullpen.llm.answers import Answers
 from bullpen.llm.call import CallSettings
 from bullpen.llm.failures import ModelCallFailed, classify, deadline_exceeded, nonsense, timed_out
 from bullpen.llm.ports import Attempt, Budget, ModelName, Outcome, Prices, UsageSink
+from bullpen.llm.responses import Answers
 from bullpen.llm.run import ModelRun, current_run
 from bullpen.llm.tokens import Tally, estimate
 from bullpen.resilience import Deadline

@@ -18,7 +18,7 @@ Status: TypeAlias = Literal["ok", "degraded", "down"]
 _TIMEOUT: Final = 2.0
 _FRESH_FOR: Final = 1.0
 
-_log = structlog.get_logger()
+_log = structlog.get_logger("bullpen.operations")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

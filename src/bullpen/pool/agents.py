@@ -16,7 +16,7 @@ __all__ = ["Agents", "Closing", "Held", "LentAgents", "SharedAgent"]
 
 _CLOSE_WITHIN: Final = 10.0
 
-_log = structlog.get_logger()
+_log = structlog.get_logger("bullpen.pool")
 
 
 @dataclass(slots=True, eq=False)

@@ -57,8 +57,8 @@ class Pool(Protocol):
 
         Args:
             agent_type: A type the pool was opened with.
-            tenant: Whom the lane is for; fairness is between tenants.
-            priority: 1 (first) to 5.
+            tenant: Whom the lane is for. An agent that is not shared never works for another.
+            priority: 1 (first) to 5. Kept on the ticket, as the tenant is; today the order is that of arrival.
             deadline: The wait never goes past it, nor past the pool's own longest wait.
 
         Raises:

@@ -1,33 +1,28 @@
-"""A wait with an end, whatever the one who is waited for does about it."""
+"""A wait that can be left, whatever the one who is waited for does about it."""
 
 import asyncio
 from collections.abc import Coroutine
 from typing import Any, Final
 
-__all__ = ["within"]
+__all__ = ["leavable"]
 
 _given_up: Final[set[asyncio.Task[None]]] = set()
 """The loop holds tasks weakly; here they stay until they have ended."""
 
 
-async def within(seconds: float, work: Coroutine[Any, Any, None]) -> None:
-    """Waits for the work, and gives it up when it takes longer.
+async def leavable(work: Coroutine[Any, Any, None]) -> None:
+    """Waits for the work; whoever is cancelled here is gone at once, and the work is cancelled.
 
-    Unlike `asyncio.timeout`, this returns in time even when the work does not end at once on being cancelled: a driver
-    that tells a silent server of it may take several seconds more. It takes them unobserved.
-
-    Raises:
-        TimeoutError: The work took longer.
+    Awaited directly, work that does not end on being cancelled would hold whoever waits, and their `asyncio.timeout`
+    with them: a driver that tells a silent server of it may take several seconds more. Here it takes them unobserved.
     """
     task = asyncio.create_task(work)
     _given_up.add(task)
     task.add_done_callback(_forget)
     try:
-        done, _ = await asyncio.wait({task}, timeout=seconds)
+        await asyncio.wait((task,))
     finally:
         task.cancel()
-    if not done:
-        raise TimeoutError
     await task
 
 

@@ -4,10 +4,10 @@ The scripts are in `db/migrations` of a checkout and in `bullpen/stores/migratio
 """
 
 import asyncio
-import logging
 from pathlib import Path
 from typing import Final
 
+import structlog
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
@@ -18,9 +18,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from bullpen.errors import DependencyDown, Misconfigured
 from bullpen.stores.sql import IMMEDIATE, sql_errors
 
-__all__ = ["VERSION_TABLE", "current", "is_current", "newest", "upgrade", "wait_until_current"]
+__all__ = ["VERSION_TABLE", "current", "newest", "upgrade", "wait_until_current"]
 
-_log: Final = logging.getLogger(__name__)
+_log = structlog.get_logger("bullpen.stores")
 
 VERSION_TABLE: Final = "bullpen_version"
 """Not alembic's default name: another application may keep its own revision in the same database."""
@@ -59,15 +59,6 @@ async def current(engine: AsyncEngine) -> str | None:
             return await connection.run_sync(_revision)
 
 
-async def is_current(engine: AsyncEngine) -> bool:
-    """Whether the schema is exactly what this version needs.
-
-    Raises:
-        DependencyDown: The database failed.
-    """
-    return await current(engine) == newest()
-
-
 async def wait_until_current(engine: AsyncEngine, *, longest: float) -> None:
     """Returns as soon as somebody has migrated the database, and bears with one that is away meanwhile.
 
@@ -81,7 +72,7 @@ async def wait_until_current(engine: AsyncEngine, *, longest: float) -> None:
         async with asyncio.timeout(longest):
             while lacking := await _lacking(engine):
                 if lacking != told:
-                    _log.warning("Waiting for the database, %g s at most. %s", longest, lacking)
+                    _log.warning("database_awaited", longest=longest, lacking=lacking)
                 told = lacking
                 await asyncio.sleep(_POLL)
     except TimeoutError:

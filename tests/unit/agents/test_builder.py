@@ -34,6 +34,15 @@ async def test_a_described_agent_is_what_its_definition_says(tmp_path: Path) -> 
     assert unguarded(agent) == []
 
 
+async def test_braces_stay_as_they_are(tmp_path: Path) -> None:
+    """In a task and in instructions, even those that name something Agno would fill in."""
+    text = "type: it\ninstructions: 'Say {user_id} and {context}'"
+    async with stage(tmp_path, text, script=lambda m: "|".join(str(each.content) for each in m)) as it:
+        shown = str(await it.run("it", "Do {user_id} and {context}", context={"order": 4711}))
+    assert "Say {user_id} and {context}" in shown
+    assert "Do {user_id} and {context}" in shown
+
+
 async def test_native_reasoning_gets_a_guarded_model_of_its_own(tmp_path: Path) -> None:
     """One guard a role."""
     async with stage(tmp_path, "type: it\nreasoning: native") as it:

@@ -3,22 +3,48 @@
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+from agno.agent import Agent
 from agno.models.message import Message
+from agno.run.agent import RunOutput
+from agno.run.base import RunStatus
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
 
-from bullpen.agents import Result
+from bullpen.agents import Result, Runner
 from bullpen.errors import Cancelled, ModelUnavailable, RunFailed
-from bullpen.messages import Delta, ToolStep
+from bullpen.messages import Delta, Request, ToolStep
 from tests.stubs import own
 from tests.stubs.scripted import Turn, calls, last
-from tests.stubs.stage import stage
+from tests.stubs.stage import caller, stage
 
+# Few letters, so that two names are often alike but for where they part.
+PARTS = st.text(alphabet="ab:%3A/@", max_size=4)
 STREAMED = pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
 
 
 def source(name: str) -> str:
     return f"type: it\nsource: tests.stubs.own:{name}"
+
+
+class Noting(Agent):
+    """An agent that notes whom it is asked for, and does nothing else."""
+
+    def arun(self, *_: Any, **arguments: Any) -> Any:
+        self.asked = arguments
+        return self._done()
+
+    async def _done(self) -> RunOutput:
+        return RunOutput(content="done", status=RunStatus.completed)
+
+
+async def scopes(tenant: str, user_id: str, session_id: str) -> tuple[str, str]:
+    """The user's id and the conversation's, as Agno gets them."""
+    agent, request = Noting(), Request(agent_type="it", task="go", session_id=session_id)
+    await Runner().run(agent, request=request, caller=caller(user_id, tenant), schema=None)
+    return agent.asked["user_id"], agent.asked["session_id"]
 
 
 def uses(tool: str, messages: Sequence[Message]) -> Turn:
@@ -100,6 +126,18 @@ async def test_the_context_cannot_stand_in_for_an_agents_own_dependencies(tmp_pa
     """Nor does it bring them before the model: they may be secrets, or steer the instructions."""
     async with stage(tmp_path, source("dependent")) as it:
         assert await it.run("it", "go", context={"rate": "mine"}) == "go"
+
+
+@given(one=st.tuples(PARTS, PARTS, PARTS), other=st.tuples(PARTS, PARTS, PARTS))
+@example(one=("a", "b:c", "s"), other=("a:b", "c", "s"))
+@example(one=("a", "b:c", "s"), other=("a", "b", "c:s"))
+@example(one=("a", "b:c", "s"), other=("a", "b%3Ac", "s"))
+async def test_no_two_callers_come_out_alike(one: tuple[str, str, str], other: tuple[str, str, str]) -> None:
+    """Trap T4: Agno keeps memories and conversations by these ids alone, and names may hold what parts them."""
+    assume(one != other)
+    (user_id, session_id), (other_user_id, other_session_id) = await scopes(*one), await scopes(*other)
+    assert session_id != other_session_id
+    assert (user_id == other_user_id) == (one[:2] == other[:2])
 
 
 async def test_a_cancelled_task_stops_the_model_call(tmp_path: Path) -> None:

@@ -187,7 +187,7 @@ async def test_a_failure_is_raised_and_counted_once(tmp_path: Path) -> None:
     assert "private" not in caught.value.detail
     assert 'bullpen_errors_total{agent_type="actor",error_type="model_unavailable"} 1.0' in text
     assert 'bullpen_agent_requests_total{agent_type="actor",model="scripted",status="error"} 1.0' in text
-    assert 'status="success"' not in text
+    assert 'bullpen_agent_requests_total{agent_type="actor",model="scripted",status="success"} 0.0' in text
 
 
 async def test_a_success_is_counted_once(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 
 from bullpen.agents import AgentDefinition
 from bullpen.errors import PoolExhausted, Unexpected
-from bullpen.execution.record import Record
+from bullpen.execution.record import Counters, Record
 from bullpen.llm.run import ModelRun
 from bullpen.pool import Lane
 from bullpen.resilience import Deadline
@@ -20,7 +20,7 @@ LANE = Lane(name="actor_0", agent=None, wait=2.0)
 
 def record(metrics: Metrics, run: ModelRun | None = None) -> Record:
     definition = AgentDefinition(type="actor", task_category="greeting")
-    return Record(definition=definition, run=run or model_run(), model="m", metrics=metrics)
+    return Record(run or model_run(), counters=Counters(metrics, definition=definition, model="m"))
 
 
 def count(metrics: Metrics, kind: str) -> float:

@@ -18,7 +18,7 @@ from bullpen.llm.ports import Attempt, ModelName
 from bullpen.resilience import Deadline
 from tests.stubs.booking import FlatPrices, KeptUsage, Purse, guard, model_run
 from tests.stubs.clock import StillClock
-from tests.stubs.scripted import INPUT_TOKENS, OUTPUT_TOKENS, Broken, Hang, Reply, ScriptedModel
+from tests.stubs.scripted import INPUT_TOKENS, OUTPUT_TOKENS, Broken, Hang, Reply, ScriptedModel, Turn
 
 ASKED = [Message(role="user", content="12345678" * 10)]
 SENT = 20
@@ -221,6 +221,31 @@ async def test_an_empty_answer_is_nonsense(text: str | None, *, stream: bool) ->
         await ask(guard(ScriptedModel(turns=[Reply(text=text)]), usage=usage), stream=stream)
     assert isinstance(run.failure, ModelNonsense)
     assert [(booked.outcome, booked.input_tokens) for booked in usage.attempts] == [("error", INPUT_TOKENS)]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_empty_answer_costs_its_prompt(*, stream: bool) -> None:
+    """The provider worked on it, though it does not tell how much: the prompt is booked as estimated."""
+    usage = KeptUsage()
+    with pytest.raises(ModelCallFailed):
+        await ask(guard(ScriptedModel(turns=[Reply(text=None, usage=False)]), usage=usage), stream=stream)
+    (booked,) = usage.attempts
+    assert (booked.input_tokens, booked.output_tokens, booked.cost, booked.estimated) == (SENT, 0, SENT, True)
+
+
+@pytest.mark.parametrize("turn", [ConnectionResetError(), Reply(text=None)], ids=["broken", "empty"])
+async def test_a_failure_does_not_name_the_model_of_a_run(turn: Turn) -> None:
+    """That is the one that answered last, or none yet."""
+    run = model_run()
+    failing = guard(ScriptedModel(id="failing", turns=[turn]))
+    with run.as_current():
+        with pytest.raises(ModelCallFailed):
+            await ask(failing)
+        before = run.model
+        await ask(guard(ScriptedModel(id="answering")))
+        with pytest.raises(ModelCallFailed):
+            await ask(failing)
+    assert (before, run.model) == ("", "answering")
 
 
 async def test_a_later_success_makes_a_failure_good() -> None:

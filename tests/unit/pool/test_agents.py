@@ -46,6 +46,22 @@ async def test_who_gives_up_does_not_end_the_building() -> None:
     assert workshop.builds == 1
 
 
+async def test_who_gives_up_takes_nothing_from_the_others() -> None:
+    """The building goes on for those who still wait, and is the same one."""
+    workshop = Workshop()
+    shared = SharedAgent(workshop.kind(), closing=Closing())
+    workshop.gate.clear()
+    leaving, staying = (asyncio.create_task(shared.build("t")) for _ in range(2))
+    for _ in range(2):  # both ask, then the building begins
+        await asyncio.sleep(0)
+    leaving.cancel()
+    await asyncio.wait((leaving,))
+    assert leaving.cancelled()
+    workshop.gate.set()
+    assert (await staying).agent is workshop.agents[0]
+    assert (workshop.builds, shared.created) == (1, 1)
+
+
 async def test_a_shared_agent_is_never_idle_and_closed_at_the_end() -> None:
     """It costs nothing to keep."""
     workshop, closing = Workshop(), Closing()

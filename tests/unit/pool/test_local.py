@@ -245,6 +245,16 @@ async def test_the_statistics_have_the_names_users_know(pool: LocalPool, clock: 
     }
 
 
+async def test_who_had_to_wait_was_no_hit(pool: LocalPool) -> None:
+    """A hit is a lane at once, with an agent that was there: of three, the first is built and the last waited for."""
+    async with lane(pool, "coder"):
+        async with lane(pool, "coder"):
+            waiting = asyncio.create_task(visit(pool, "coder"))
+            await asyncio.sleep(0)
+        await waiting
+    assert pool.statistics()["pool_hit_rate"] == pytest.approx(1 / 3)
+
+
 async def test_waits_and_runs_are_measured(pool: LocalPool, clock: StillClock, metrics: Metrics) -> None:
     """The wait by type, and how long a lane was held."""
     async with lane(pool, "coder"):

@@ -16,7 +16,7 @@ async def test_a_damaged_file_is_called_damaged(tmp_path: Path) -> None:
     (tmp_path / "a.db").write_bytes(b"not a database" * 100)
     engine = open_engine(f"sqlite:///{tmp_path}/a.db")
     with pytest.raises(DependencyDown, match="file is damaged"):
-        await ping(engine, timeout=5)
+        await ping(engine)
     await engine.dispose()
 
 

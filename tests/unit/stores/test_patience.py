@@ -1,11 +1,11 @@
-"""A wait that ends in time."""
+"""A wait that can be left."""
 
 import asyncio
 import gc
 
 import pytest
 
-from bullpen.stores.patience import within
+from bullpen.stores.patience import leavable
 
 
 class Stubborn:
@@ -26,15 +26,15 @@ class Stubborn:
             raise OSError from None
 
 
-async def test_work_that_is_done_in_time_is_waited_for() -> None:
+async def test_work_is_waited_for() -> None:
     """What it raises comes through."""
-    await within(5, asyncio.sleep(0))
+    await leavable(asyncio.sleep(0))
 
     async def fails() -> None:
         raise ValueError("mine")
 
     with pytest.raises(ValueError, match="mine"):
-        await within(5, fails())
+        await leavable(fails())
 
 
 async def test_work_that_ignores_its_cancellation_is_not_waited_for() -> None:
@@ -42,7 +42,8 @@ async def test_work_that_ignores_its_cancellation_is_not_waited_for() -> None:
     stubborn, told = Stubborn(), list[object]()
     asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
     with pytest.raises(TimeoutError):
-        await within(0.01, stubborn.work())
+        async with asyncio.timeout(0.01):
+            await leavable(stubborn.work())
     await asyncio.wait_for(stubborn.cancelled.wait(), 5)
     gc.collect()
     stubborn.released.set()
@@ -56,7 +57,7 @@ async def test_whoever_gives_up_waiting_ends_the_work() -> None:
     """A cancelled caller leaves nothing running."""
     stubborn = Stubborn()
     stubborn.released.set()
-    waiting = asyncio.create_task(within(60, stubborn.work()))
+    waiting = asyncio.create_task(leavable(stubborn.work()))
     await asyncio.sleep(0.01)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):

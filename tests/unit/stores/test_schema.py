@@ -6,7 +6,7 @@ import pytest
 
 from bullpen.errors import DependencyDown
 from bullpen.stores import open_engine
-from bullpen.stores.schema import is_current, newest, upgrade, wait_until_current
+from bullpen.stores.schema import current, newest, upgrade, wait_until_current
 
 SCRIPTS = Path(__file__).parents[3] / "db" / "migrations" / "versions"
 AWAY = "postgresql://nobody@127.0.0.1:1/none"
@@ -17,11 +17,11 @@ def test_the_newest_revision_is_the_last_script() -> None:
     assert max(script.name for script in SCRIPTS.glob("*.py")).startswith(f"{newest()}_")
 
 
-async def test_a_database_that_is_away_is_neither_current_nor_migrated() -> None:
+async def test_a_database_that_is_away_has_no_revision_and_is_not_migrated() -> None:
     """Both say `DependencyDown`."""
     engine = open_engine(AWAY)
     with pytest.raises(DependencyDown):
-        await is_current(engine)
+        await current(engine)
     with pytest.raises(DependencyDown):
         await upgrade(engine)
     await engine.dispose()

@@ -88,7 +88,7 @@ async def test_opening_does_not_fail_while_another_process_writes(tmp_path: Path
     with closing(sqlite3.connect(tmp_path / "a.db", isolation_level=None)) as writer:
         writer.execute("BEGIN IMMEDIATE")
         writer.execute("CREATE TABLE t (n INTEGER)")
-        await ping(engine, timeout=5)
+        await ping(engine)
     await engine.dispose()
 
 
@@ -125,7 +125,7 @@ async def test_read_then_write_loses_no_update(tmp_path: Path) -> None:
 async def test_a_database_in_memory_opens() -> None:
     """For a quick try no file is needed."""
     engine = open_engine("sqlite://")
-    await ping(engine, timeout=5)
+    await ping(engine)
     await engine.dispose()
 
 
@@ -140,7 +140,7 @@ async def test_a_file_that_is_no_database_is_down(tmp_path: Path) -> None:
     (tmp_path / "a.db").write_bytes(b"not a database" * 100)
     engine = open_engine(f"sqlite:///{tmp_path}/a.db")
     with pytest.raises(DependencyDown):
-        await ping(engine, timeout=5)
+        await ping(engine)
     await engine.dispose()
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import time
+from functools import cache
 from typing import Final
 
 import structlog
@@ -22,6 +23,7 @@ _log = structlog.get_logger("bullpen.http")
 # What a caller may name its request: short, and nothing that could forge a log line or a header.
 _GIVEN_ID: Final = re.compile(r"[A-Za-z0-9._\-]{1,128}")
 _NOTHING_SENT: Final = 499
+_FIRST_REFUSAL: Final = 400
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -35,8 +37,10 @@ class Arrival:
     def __init__(self, app: ASGIApp, *, metrics: Metrics, timeout: float) -> None:
         """`timeout` is the longest a request may take, seconds."""
         self._app = app
-        self._metrics = metrics
         self._timeout = timeout
+        # Bound to their labels once: of routes, methods and statuses there are only so many.
+        self._requests = cache(metrics.http_requests_total.labels)
+        self._durations = cache(metrics.http_request_duration_seconds.labels)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Knows nothing but HTTP."""
@@ -74,6 +78,8 @@ class Arrival:
     def _written_down(self, scope: Scope, status: int, duration: float) -> None:
         route = getattr(scope.get("route"), "path", "unmatched")
         method = scope["method"] if scope["method"] in _METHODS else "other"
-        self._metrics.http_requests_total.labels(route, method, status).inc()
-        self._metrics.http_request_duration_seconds.labels(route, method).observe(duration)
-        _log.info("http", route=route, method=method, status=status, duration=round(duration, 6))
+        self._requests(route, method, status).inc()
+        self._durations(route, method).observe(duration)
+        # A success is told by the run's own line, and probes and scrapes would drown everything else.
+        tell = _log.debug if status < _FIRST_REFUSAL else _log.info
+        tell("http", route=route, method=method, status=status, duration=round(duration, 6))

@@ -7,9 +7,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bullpen.agents import AgentDefinition, Catalogue
-from bullpen.api.answers import json_response
 from bullpen.api.documents import path_parameter, responses
 from bullpen.api.gate import Gate
+from bullpen.api.json import json_response
 from bullpen.api.wire import AgentDocument, AgentsDocument
 from bullpen.execution import Execution
 

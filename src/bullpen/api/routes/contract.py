@@ -11,9 +11,9 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from bullpen import __version__
-from bullpen.api.answers import json_response
 from bullpen.api.documents import responses
 from bullpen.api.gate import Gate
+from bullpen.api.json import json_response
 from bullpen.api.wire import FailedRunDocument, ProblemDocument
 
 __all__ = ["document", "routes"]

@@ -6,12 +6,12 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bullpen.api.answers import json_response
 from bullpen.api.body import body_of, requests_of
 from bullpen.api.documents import EVENTS, body, responses
-from bullpen.api.errors import failed_run, problem
+from bullpen.api.errors import run_problem
 from bullpen.api.gate import Gate
 from bullpen.api.hangup import HangUp
+from bullpen.api.json import json_response
 from bullpen.api.sse import EventStream, wants_events
 from bullpen.api.wire import (
     AnswerDocument,
@@ -73,4 +73,4 @@ def routes(*, gate: Gate, execution: Execution, batch: Batch, heartbeat: float) 
 def _result(result: Answer | BullpenError, request: Request) -> dict[str, Any]:
     if isinstance(result, Answer):
         return answer_document(result)
-    return problem(result, scope=request.scope) | failed_run(result, scope=request.scope)
+    return run_problem(result, scope=request.scope)

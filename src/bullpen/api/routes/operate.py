@@ -4,9 +4,9 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bullpen.api.answers import json_response
 from bullpen.api.documents import responses
 from bullpen.api.gate import Gate
+from bullpen.api.json import json_response
 from bullpen.api.wire import HealthDocument, PoolDocument
 from bullpen.operations import Health
 from bullpen.pool import Pool

@@ -3,13 +3,14 @@
 All of it is made once and found again. Two first starts at the same moment agree on what they find.
 """
 
-import logging
 import os
 import secrets
 from contextlib import suppress
 from pathlib import Path
 from stat import S_IMODE
 from typing import Final
+
+import structlog
 
 from bullpen.errors import Misconfigured
 from bullpen.security.authentication import keys
@@ -19,10 +20,11 @@ from bullpen.security.authentication.ports import KeyRecord, KeyStore
 
 __all__ = ["admit", "data_folder", "first_key", "server_secret"]
 
-_log: Final = logging.getLogger(__name__)
 _OTHERS: Final = 0o077
 _FIRST_USER: Final = "admin"
 _SECRET_LENGTH: Final = 64
+
+_log = structlog.get_logger("bullpen.authentication")
 
 
 def data_folder(path: Path) -> Path:
@@ -121,11 +123,8 @@ def _close(path: Path) -> None:
         path.chmod(0o600)
     except OSError:
         raise Misconfigured(f"{path} is open to others (mode {mode:04o}). Make it yours alone: mode 0600.") from None
-    _log.warning(
-        "%s was open to others (mode %04o) and is closed now. If one of them has read it, remove it and start again.",
-        path,
-        mode,
-    )
+    remedy = "It is closed now. If somebody else has read it, remove it and start again."
+    _log.warning("file_was_open", path=str(path), mode=f"{mode:04o}", remedy=remedy)
 
 
 def _create(path: Path, text: str) -> None:

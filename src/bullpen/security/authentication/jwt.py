@@ -37,7 +37,7 @@ class Tokens:
 
     Claims: `user_id` (or `sub`, when there is no `user_id`), `exp` and `iat` are needed; `nbf` is respected; `tenant`
     (default `default`), `roles`, `permissions` (lists of strings) and `attributes` (strings and whole numbers by
-    name) may be there. A token made for an audience is refused unless the server was told to be that audience.
+    name) may be there. A token made for an audience is refused: there is none that this server is.
     """
 
     def __init__(
@@ -46,7 +46,6 @@ class Tokens:
         *,
         leeway: float = 10.0,
         max_age: float = _DAY,
-        audience: str | None = None,
         clock: Clock | None = None,
     ) -> None:
         """Takes what every token is held against.
@@ -55,7 +54,6 @@ class Tokens:
             secret: What tokens are signed with; 32 bytes or more, as RFC 7518 §3.2 asks.
             leeway: By how much the signer's clock may differ, seconds.
             max_age: Oldest `iat` accepted, seconds, whatever `exp` says.
-            audience: The `aud` that tokens must have; None refuses tokens with one.
             clock: Tells the time tokens are held against.
 
         Raises:
@@ -68,7 +66,6 @@ class Tokens:
         self._secret = secret
         self._leeway = leeway
         self._max_age = max_age
-        self._audience = audience
         self._clock = clock or SystemClock()
 
     def verify(self, token: str) -> Caller:
@@ -101,7 +98,6 @@ class Tokens:
                 token,
                 self._secret,
                 algorithms=_ALGORITHMS,
-                audience=self._audience,
                 options=_OPTIONS,
             )
         except Exception as error:  # whatever a token does to the library, it is no valid token

@@ -1,11 +1,12 @@
 """Every API key of the house, in memory, never older than a few seconds."""
 
 import asyncio
-import logging
 import secrets
 from contextlib import suppress
 from hmac import compare_digest
 from typing import Final, Self
+
+import structlog
 
 from bullpen.clock import Clock, SystemClock
 from bullpen.errors import DependencyDown, Unauthenticated
@@ -14,10 +15,11 @@ from bullpen.security.authentication.ports import KeyRecord, KeyStore
 
 __all__ = ["KeyRing"]
 
-_log: Final = logging.getLogger(__name__)
 _REFUSED: Final = "The API key is not valid."
 _DUMMY: Final = secrets.token_bytes(32)
 """Compared with when there is no such key: random, so that it fits none."""
+
+_log = structlog.get_logger("bullpen.authentication")
 
 
 class KeyRing:
@@ -134,13 +136,13 @@ class KeyRing:
         except DependencyDown as error:
             self._tell(away=True, cause=error)
         except Exception:  # noqa: BLE001 -- the poll must outlive any defect of a store, or no key is ever known again
-            _log.exception("The API keys could not be loaded")
+            _log.exception("keys_not_loaded")
         else:
             self._tell(away=False)
 
     def _tell(self, *, away: bool, cause: Exception | None = None) -> None:
         if away and not self._away:
-            _log.warning("The key store is away; known keys stand for %s s", self._stale_after, exc_info=cause)
+            _log.warning("key_store_away", stale_after=self._stale_after, exc_info=cause)
         if self._away and not away:
-            _log.info("The key store is back")
+            _log.info("key_store_back")
         self._away = away

@@ -6,6 +6,7 @@ from pathlib import Path
 from stat import S_IMODE
 
 import pytest
+from structlog.testing import capture_logs
 
 from bullpen.errors import Misconfigured
 from bullpen.security.authentication import KeyRing, pepper_from
@@ -104,18 +105,19 @@ async def test_files_that_hold_something_else_are_named(folder: Path, store: Loc
         await begin(folder, store)
 
 
-async def test_files_that_were_opened_are_closed_again(
-    folder: Path, store: LocalKeyStore, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_files_that_were_opened_are_closed_again(folder: Path, store: LocalKeyStore) -> None:
     """A copy with mode 0644 still works, is for its owner alone afterwards, and a warning says that it was not."""
     before = (server_secret(folder), await begin(folder, store))
     for name in ("secret", "api-key"):
         (folder / name).chmod(0o644)
-    assert (server_secret(folder), await begin(folder, store)) == before
+    with capture_logs() as logged:
+        assert (server_secret(folder), await begin(folder, store)) == before
     assert modes(folder) == {".bullpen": 0o700, "secret": 0o600, "api-key": 0o600}
-    assert [record.args for record in caplog.records] == [(folder / name, 0o644) for name in ("secret", "api-key")]
-    assert before[0] not in caplog.text
-    assert before[1].secret not in caplog.text
+    assert [(line["log_level"], line["event"], line["path"], line["mode"]) for line in logged] == [
+        ("warning", "file_was_open", str(folder / name), "0644") for name in ("secret", "api-key")
+    ]
+    assert before[0] not in str(logged)
+    assert before[1].secret not in str(logged)
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:

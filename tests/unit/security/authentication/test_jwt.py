@@ -191,12 +191,9 @@ def test_a_token_is_written_in_one_way_only() -> None:
 
 
 def test_a_token_for_another_audience_is_refused() -> None:
-    """A token made for somebody else is not for us, and one for us needs to say so when we ask."""
-    ours = Tokens(SECRET, audience="bullpen", clock=CLOCK)
-    assert refused(signed(GOOD | {"aud": "elsewhere"}))
-    assert refused(signed(GOOD | {"aud": "elsewhere"}), ours)
-    assert refused(signed(GOOD), ours)
-    assert ours.verify(signed(GOOD | {"aud": ["bullpen", "elsewhere"]})).user_id == "u"
+    """A token made for somebody is not for us, whatever their name is."""
+    for audience in ("elsewhere", "bullpen", ["bullpen", "elsewhere"]):
+        assert refused(signed(GOOD | {"aud": audience}))
 
 
 def test_a_short_secret_is_a_mistake_of_the_operator() -> None:

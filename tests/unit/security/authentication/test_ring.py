@@ -1,13 +1,13 @@
 """The key ring: quick, fresh, and closed when it cannot be either."""
 
 import asyncio
-import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from types import FrameType
 
 import pytest
+from structlog.testing import capture_logs
 
 from bullpen.errors import DependencyDown, Unauthenticated
 from bullpen.security.authentication.keys import ApiKey, digest, generate, issue, pepper_from
@@ -176,16 +176,47 @@ async def test_looking_goes_on_after_any_failure(
         assert ring.verify(key.text).id == key.id
 
 
-async def test_an_outage_is_told_once(ring: KeyRing, store: Store, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_outage_is_told_once(ring: KeyRing, store: Store) -> None:
     """One line when the store goes away and one when it is back, however often it is asked."""
-    caplog.set_level(logging.INFO, "bullpen.security")
-    async with ring:
-        store.failure = DependencyDown("away")
-        for _ in range(3):
+    with capture_logs() as logged:
+        async with ring:
+            store.failure = DependencyDown("away")
+            for _ in range(3):
+                await store.look()
+            store.failure = None
             await store.look()
-        store.failure = None
-        await store.look()
-    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+    told = [(line["log_level"], line["event"]) for line in logged]
+    assert told == [("warning", "key_store_away"), ("info", "key_store_back")]
+    assert logged[0]["stale_after"] == 30.0
+
+
+async def test_a_defect_of_the_store_is_told(ring: KeyRing, store: Store) -> None:
+    """With what was raised, for a defect is to be found and mended."""
+    store.failure = RuntimeError("a defect")
+    with capture_logs() as logged:
+        async with ring:
+            pass
+    assert [(line["log_level"], line["event"], line["exc_info"]) for line in logged] == [
+        ("error", "keys_not_loaded", True)
+    ]
+
+
+async def test_keys_are_as_old_as_the_question(clock: StillClock) -> None:
+    """An answer that took its time is old when it arrives: a key may have been revoked since it was asked for."""
+
+    class Slow(Store):
+        async def load(self) -> Sequence[KeyRecord]:
+            clock.pass_time(20.0)
+            return await super().load()
+
+    slow = Slow()
+    await added(slow, clock)
+    ring = KeyRing(slow, pepper=PEPPER, clock=clock, stale_after=30.0)
+    await ring.refresh()
+    clock.pass_time(10.0)
+    assert not ring.stale
+    clock.pass_time(0.1)
+    assert ring.stale
 
 
 async def test_the_ring_stops_looking_when_it_is_closed(ring: KeyRing, store: Store) -> None:

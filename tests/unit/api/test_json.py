@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from bullpen.api.answers import encoded
+from bullpen.api.json import encoded
 
 
 @pytest.mark.parametrize(

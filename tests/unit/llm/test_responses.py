@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import httpx2
 
-from bullpen.llm.answers import Answers, note
+from bullpen.llm.responses import Answers, note
 
 
 class Body(httpx2.AsyncByteStream):
