@@ -32,6 +32,8 @@ class HangUp:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._watch.cancel()
+        # The watch knows us through its frame: forgotten, the two are freed at once and not left to the collector.
+        del self._watch
         if self._gone and self._task.uncancel() == 0:
             raise Cancelled("The caller hung up, and the run was stopped.") from None
 
