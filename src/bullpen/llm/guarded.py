@@ -138,6 +138,8 @@ class GuardedModel(Model):
         """The inner model's."""
         return self.inner.to_dict()
 
+    # Agno's base class asks for the next two; only those of an inner model are ever called.
+
     def _parse_provider_response(self, response: Any, **_: Any) -> NoReturn:
         raise NotImplementedError
 

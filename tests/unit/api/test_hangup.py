@@ -17,7 +17,7 @@ async def silence() -> Message:
     raise AssertionError
 
 
-async def test_a_request_leaves_no_cycles() -> None:
+async def test_the_watch_leaves_no_cycle() -> None:
     """Without the collector, the watch over a caller is freed when its block has ended."""
     gc.disable()
     try:
