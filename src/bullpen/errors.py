@@ -12,6 +12,7 @@
     │   ├── NotFound
     │   │   └── UnknownAgent
     │   ├── MethodNotAllowed
+    │   ├── RateLimited          too much, too soon; `retry_after` says when
     │   └── Cancelled            the caller hung up
     ├── Unavailable              nobody is at fault; try again after `retry_after` seconds
     │   ├── PoolExhausted
@@ -34,7 +35,7 @@ given to the constructor is shown to the caller: it says what happened, to which
 repeats a provider's own words. HTTP meets these kinds once, in `bullpen.api.errors`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -59,6 +60,7 @@ __all__ = [
     "ModelUnavailable",
     "NotFound",
     "PoolExhausted",
+    "RateLimited",
     "Refused",
     "ResultMismatch",
     "RunFailed",
@@ -174,6 +176,17 @@ class MethodNotAllowed(Refused):
         """`allowed` lists the methods that are, by comma."""
         super().__init__(detail)
         self.allowed = allowed
+
+
+class RateLimited(Refused):
+    """Too many requests."""
+
+    kind = "rate_limited"
+
+    def __init__(self, detail: str, *, retry_after: float, headers: Mapping[str, str]) -> None:
+        """`headers` tell the caller how the limits stand; a 429 is sent with them."""
+        super().__init__(detail, retry_after=retry_after)
+        self.headers = headers
 
 
 class Cancelled(Refused):
