@@ -37,6 +37,7 @@ repeats a provider's own words. HTTP meets these kinds once, in `bullpen.api.err
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import ClassVar
 
 __all__ = [
@@ -183,8 +184,10 @@ class RateLimited(Refused):
 
     kind = "rate_limited"
 
-    def __init__(self, detail: str, *, retry_after: float, headers: Mapping[str, str]) -> None:
-        """`headers` tell the caller how the limits stand; a 429 is sent with them."""
+    def __init__(
+        self, detail: str, *, retry_after: float = 1.0, headers: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """`headers` tell the caller how its limits stand; a 429 must say when to come back, so there is a default."""
         super().__init__(detail, retry_after=retry_after)
         self.headers = headers
 

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 
 from bullpen.errors import DependencyDown
 from bullpen.limits.gcra import MICROSECONDS, Limit
@@ -29,11 +30,12 @@ async def until(happens: Callable[[], Awaitable[bool]]) -> None:
 
 
 class ComesAndGoes:
-    """A limiter that answers, fails or says nothing at all, as told."""
+    """A limiter that answers, fails, says nothing at all, or does not even heed being cancelled, as told."""
 
     def __init__(self) -> None:
         self.mood = "there"
         self.asked = 0
+        self.heard = asyncio.Event()
         self._limiter = LocalLimiter()
 
     async def admit(self, charges: Sequence[Charge], *, caps: Sequence[Cap] = (), lease: float = 300.0) -> Verdict:
@@ -52,28 +54,39 @@ class ComesAndGoes:
         self.asked += 1
         if self.mood == "silent":
             await asyncio.Event().wait()
+        if self.mood == "deaf":
+            with suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+            await self.heard.wait()
         if self.mood == "failing":
             raise DependencyDown("Redis did not do what it was asked.")
 
 
-async def _hammer(url: str, seconds: float, each: float, charged: Bucket) -> None:
-    """Asks `each` times a second, and writes how often it was admitted, when it first asked and when it last did."""
+async def _hammer(url: str, *, processes: int, seconds: float, each: float, charged: Bucket) -> None:
+    """Waits for the other processes, asks `each` times a second, and writes every moment and whether it was let in."""
     client = open_redis(url)
     limiter = RedisLimiter(client)
     loop = asyncio.get_running_loop()
-    began, asked, moments, admitted = loop.time(), 0, [], 0
+    asked, verdicts = 0, list[Verdict]()
+    await client.incr(f"ready:{charged.key}")
+
+    async def all_are_ready() -> bool:
+        return int(await client.get(f"ready:{charged.key}") or 0) >= processes
+
+    await until(all_are_ready)
+    began = loop.time()
     while (elapsed := loop.time() - began) < seconds:
         due = int(elapsed * each) - asked
-        for verdict in await asyncio.gather(*(limiter.admit([Charge(charged)]) for _ in range(due))):
-            moments.append(verdict.at)
-            admitted += verdict.admitted
+        verdicts += await asyncio.gather(*(limiter.admit([Charge(charged)]) for _ in range(due)))
         asked += due
         await asyncio.sleep(0.01)
     await client.aclose()
-    sys.stdout.write(f"{admitted} {min(moments)} {max(moments)}\n")
+    sys.stdout.writelines(f"{verdict.at} {verdict.admitted:d}\n" for verdict in verdicts)
 
 
 if __name__ == "__main__":
-    _, redis_url, key, lasting, frequency, rate, burst = sys.argv
+    _, redis_url, key, processes, lasting, frequency, rate, burst = sys.argv
     asked_for = bucket(key, rate=int(rate), burst=int(burst))
-    asyncio.run(_hammer(redis_url, float(lasting), float(frequency), asked_for))
+    asyncio.run(
+        _hammer(redis_url, processes=int(processes), seconds=float(lasting), each=float(frequency), charged=asked_for)
+    )

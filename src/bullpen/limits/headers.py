@@ -6,7 +6,6 @@ to be had now, and `t` seconds until all of the burst is, or, after a refusal, u
 """
 
 import math
-from collections.abc import Iterable, Iterator
 from typing import Final
 
 from bullpen.limits.gcra import MICROSECONDS
@@ -14,54 +13,38 @@ from bullpen.limits.ports import Occupancy, Standing, Verdict
 
 __all__ = ["rate_limit_headers"]
 
-_PRIVATE: Final = ("global",)
+_PRIVATE: Final = "global"
 """Levels whose quota would tell strangers what it takes to overload the house; see the draft on disclosure."""
 
 
 def rate_limit_headers(verdict: Verdict) -> dict[str, str]:
     """`RateLimit-Policy` and `RateLimit` for every level the caller may know of, and `Retry-After` on a refusal."""
-    rates = [standing for standing in verdict.standings if _is_public(standing.name)]
-    caps = [occupancy for occupancy in verdict.occupancies if _is_public(occupancy.name)]
+    rates = [standing for standing in verdict.standings if not standing.name.startswith(_PRIVATE)]
+    caps = [occupancy for occupancy in verdict.occupancies if not occupancy.name.startswith(_PRIVATE)]
     headers = {}
     if rates or caps:
-        headers["RateLimit-Policy"] = _joined([*map(_rate_policy, rates), *map(_cap_policy, caps)])
-        headers["RateLimit"] = _joined([*map(_rate_state, rates), *map(_cap_state, caps)])
+        headers["RateLimit-Policy"] = ", ".join([*map(_rate_policy, rates), *map(_cap_policy, caps)])
+        headers["RateLimit"] = ", ".join([*map(_rate_state, rates), *map(_cap_state, caps)])
     if not verdict.admitted:
         headers["Retry-After"] = str(max(1, math.ceil(verdict.retry_after)))
     return headers
 
 
-def _is_public(name: str) -> bool:
-    return name.partition("-")[0] not in _PRIVATE
-
-
-def _rate_policy(standing: Standing) -> Iterator[str]:
+def _rate_policy(standing: Standing) -> str:
     bucket = standing.charge.bucket
-    yield f'"{bucket.name}"'
-    yield f"q={bucket.limit.rate}"
-    if bucket.unit != "requests":
-        yield f'qu="{bucket.unit}"'
-    yield f"w={max(1, bucket.limit.per // MICROSECONDS)}"
-    yield f"bullpen-burst={bucket.limit.burst}"
+    limit = bucket.limit
+    unit = "" if bucket.unit == "requests" else f';qu="{bucket.unit}"'
+    return f'"{bucket.name}";q={limit.rate}{unit};w={limit.per // MICROSECONDS or 1};bullpen-burst={limit.burst}'
 
 
-def _rate_state(standing: Standing) -> Iterator[str]:
+def _rate_state(standing: Standing) -> str:
     seconds = standing.reset if standing.reason is None else standing.retry_after
-    yield f'"{standing.name}"'
-    yield f"r={standing.remaining}"
-    yield f"t={math.ceil(seconds)}"
+    return f'"{standing.name}";r={standing.remaining};t={math.ceil(seconds)}'
 
 
-def _cap_policy(occupancy: Occupancy) -> Iterator[str]:
-    yield f'"{occupancy.name}"'
-    yield f"q={occupancy.cap.most}"
-    yield 'qu="concurrent-requests"'
+def _cap_policy(occupancy: Occupancy) -> str:
+    return f'"{occupancy.name}";q={occupancy.cap.most};qu="concurrent-requests"'
 
 
-def _cap_state(occupancy: Occupancy) -> Iterator[str]:
-    yield f'"{occupancy.name}"'
-    yield f"r={occupancy.remaining}"
-
-
-def _joined(items: Iterable[Iterable[str]]) -> str:
-    return ", ".join(";".join(item) for item in items)
+def _cap_state(occupancy: Occupancy) -> str:
+    return f'"{occupancy.name}";r={occupancy.remaining}'

@@ -2,8 +2,8 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from itertools import count
 from typing import Final
-from uuid import uuid4
 
 from bullpen.clock import Clock, SystemClock
 from bullpen.limits.gcra import MICROSECONDS, admits, drained, poured
@@ -17,10 +17,12 @@ _MAX_KEYS: Final = 100_000
 class _Level:
     """What is kept of one bucket: I.371's X and LCT, since when it has not been empty, and a penalty's end."""
 
-    __slots__ = ("backlog", "blocked", "limit", "seen", "since")
+    __slots__ = ("backlog", "blocked", "bucket", "limit", "replicas", "seen", "since")
 
-    def __init__(self, bucket: Bucket, now: int) -> None:
-        self.limit = bucket.limit
+    def __init__(self, bucket: Bucket, replicas: int, now: int) -> None:
+        self.bucket = bucket.shared_by(replicas)
+        self.limit = self.bucket.limit
+        self.replicas = replicas
         self.backlog = 0
         self.seen = self.since = self.blocked = now
 
@@ -65,6 +67,7 @@ class LocalLimiter:
         self._levels: OrderedDict[str, _Level] = OrderedDict()
         self._leases: OrderedDict[str, dict[str, int]] = OrderedDict()
         self._unswept = 0
+        self._numbers = count()
 
     def __len__(self) -> int:
         """Buckets and caps in memory."""
@@ -72,12 +75,11 @@ class LocalLimiter:
 
     async def admit(self, charges: Sequence[Charge], *, caps: Sequence[Cap] = (), lease: float = 300.0) -> Verdict:
         """See `Limiter.admit`."""
-        replicas = self._replicas()
+        now, replicas = self._now(), self._replicas()
+        levels = [self._level(charge.bucket, replicas, now) for charge in charges]
         if replicas > 1:
-            charges = [Charge(charge.bucket.shared_by(replicas), charge.cost) for charge in charges]
+            charges = [Charge(level.bucket, charge.cost) for level, charge in zip(levels, charges, strict=True)]
             caps = [cap.shared_by(replicas) for cap in caps]
-        now = self._now()
-        levels = [self._level(charge.bucket, now) for charge in charges]
         reasons = [level.refusal(charge, now) for level, charge in zip(levels, charges, strict=True)]
         full = [self._used(cap, now) >= cap.most for cap in caps]
         admitted = not any(reasons) and not any(full)
@@ -96,7 +98,7 @@ class LocalLimiter:
         """See `Limiter.correct`."""
         now, replicas = self._now(), self._replicas()
         for bucket, cost in charges:
-            level = self._level(bucket.shared_by(replicas), now)
+            level = self._level(bucket, replicas, now)
             level.backlog = poured(level.limit, backlog=level.backlog, cost=cost)
         self._tidy(now)
 
@@ -111,10 +113,10 @@ class LocalLimiter:
     def _now(self) -> int:
         return round(self._clock.monotonic() * MICROSECONDS)
 
-    def _level(self, bucket: Bucket, now: int) -> _Level:
+    def _level(self, bucket: Bucket, replicas: int, now: int) -> _Level:
         level = self._levels.get(bucket.slot)
-        if level is None:
-            level = self._levels[bucket.slot] = _Level(bucket, now)
+        if level is None or level.replicas != replicas:
+            level = self._levels[bucket.slot] = _Level(bucket, replicas, now)
             self._unswept += 2
         level.drain(now)
         return level
@@ -141,7 +143,7 @@ class LocalLimiter:
         return len(places)
 
     def _hold(self, caps: Sequence[Cap], now: int, lasting: int) -> Lease:
-        lease = Lease(uuid4().hex, tuple(cap.slot for cap in caps))
+        lease = Lease(str(next(self._numbers)), tuple(cap.slot for cap in caps))
         for slot in lease.slots:
             self._drop_expired(now)
             self._leases.setdefault(slot, {})[lease.id] = now + lasting

@@ -1,7 +1,7 @@
 """What a request is charged, and the answer: the words of this room, and its port."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
 
 from bullpen.limits import gcra
@@ -53,7 +53,7 @@ class Bucket:
     def shared_by(self, replicas: int) -> "Bucket":
         """This bucket as one of so many replicas keeps it."""
         share = self.limit.shared_by(replicas)
-        return Bucket(self.name, self.key, share, self.unit, self.burst_block, self.excess_block)
+        return replace(self, limit=share)
 
 
 class Charge(NamedTuple):

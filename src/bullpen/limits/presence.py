@@ -8,12 +8,11 @@ from uuid import uuid4
 from redis.asyncio import Redis
 
 from bullpen.errors import DependencyDown
-from bullpen.limits.redis import PREFIX
 from bullpen.stores.redis import redis_errors
 
 __all__ = ["Presence"]
 
-_KEY: Final = f"{PREFIX}replicas"
+_KEY: Final = "bullpen:{rl}:replicas"
 _SCRIPT: Final = """
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
@@ -63,9 +62,9 @@ class Presence:
         """Stops, and says goodbye if Redis is there to hear it."""
         if self._task is None:
             return
-        self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
+        while not self._task.done():
+            self._task.cancel()
+            await asyncio.wait((self._task,), timeout=1)
         with suppress(DependencyDown), redis_errors():
             await self._client.zrem(_KEY, self._name)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from hashlib import sha1
+from itertools import count
 from pathlib import Path
 from typing import Final, cast
 from uuid import uuid4
@@ -34,10 +35,12 @@ class RedisLimiter:
     def __init__(self, client: Redis) -> None:
         """Uses `client`, and leaves closing it to its owner."""
         self._client = client
+        self._name = uuid4().hex  # no other replica's leases have it
+        self._numbers = count()
 
     async def admit(self, charges: Sequence[Charge], *, caps: Sequence[Cap] = (), lease: float = 300.0) -> Verdict:
         """See `Limiter.admit`."""
-        held = Lease(uuid4().hex, tuple(cap.slot for cap in caps)) if caps else None
+        held = self._lease(caps) if caps else None
         keys = [_key(charge.bucket.slot) for charge in charges] + [_key(cap.slot) for cap in caps]
         arguments: list[str | int] = [len(charges), 0, held.id if held else "", round(lease * MICROSECONDS)]
         for bucket, cost in charges:
@@ -59,6 +62,9 @@ class RedisLimiter:
                 for slot in lease.slots:
                     pipe.zrem(_key(slot), lease.id)
                 await pipe.execute()
+
+    def _lease(self, caps: Sequence[Cap]) -> Lease:
+        return Lease(f"{self._name}:{next(self._numbers)}", tuple(cap.slot for cap in caps))
 
     async def _run(self, keys: Sequence[bytes], arguments: Sequence[str | int]) -> list[int]:
         with redis_errors():

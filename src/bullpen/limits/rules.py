@@ -72,7 +72,7 @@ class Penalty:
     excess: int | None = None
 
 
-Exceptions: TypeAlias = Mapping[str, Mapping[Level, Rule | None]]
+_Exceptions: TypeAlias = Mapping[str, Mapping[Level, Rule | None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,16 +81,16 @@ class Rules:
 
     Attributes:
         levels: What holds for everybody.
-        tenants: Exceptions by tenant; None lifts the level's limits.
-        roles: Exceptions by role, which win over a tenant's.
-        routes: Exceptions by route, which win over all, and are counted apart from other routes.
+        tenants: _Exceptions by tenant; None lifts the level's limits.
+        roles: _Exceptions by role, which win over a tenant's.
+        routes: _Exceptions by route, which win over all, and are counted apart from other routes.
         penalty: None is off.
     """
 
     levels: Mapping[Level, Rule] = field(default_factory=dict)
-    tenants: Exceptions = field(default_factory=dict)
-    roles: Exceptions = field(default_factory=dict)
-    routes: Exceptions = field(default_factory=dict)
+    tenants: _Exceptions = field(default_factory=dict)
+    roles: _Exceptions = field(default_factory=dict)
+    routes: _Exceptions = field(default_factory=dict)
     penalty: Penalty | None = None
 
 

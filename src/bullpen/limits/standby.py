@@ -1,9 +1,8 @@
 """Limits that hold while Redis is away: each replica then keeps its own part."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
-from typing import Final, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, Final, TypeVar
 
 import structlog
 
@@ -50,6 +49,7 @@ class StandbyLimiter:
         self._patience = patience
         self._probe_every = probe_every
         self._probing: asyncio.Task[None] | None = None
+        self._asking: set[asyncio.Task[Any]] = set()
         self._gauge.set(0)
 
     @property
@@ -80,19 +80,42 @@ class StandbyLimiter:
 
     async def aclose(self) -> None:
         """Stops probing."""
-        if self._probing is not None:
+        while self._probing is not None:
             self._probing.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._probing
+            await asyncio.wait((self._probing,), timeout=1)
 
-    async def _answer(self, ask: Callable[[], Awaitable[_T]], alone: Callable[[], Awaitable[_T]]) -> _T:
+    async def _answer(self, ask: Callable[[], Coroutine[None, None, _T]], alone: Callable[[], Awaitable[_T]]) -> _T:
         if not self.degraded:
             try:
-                async with asyncio.timeout(self._patience):
-                    return await ask()
+                return await self._in_time(ask())
             except (DependencyDown, TimeoutError) as error:
                 self._degrade(error)
         return await alone()
+
+    async def _in_time(self, question: Coroutine[None, None, _T]) -> _T:
+        """Waits no longer than that, even for a question that does not heed being cancelled.
+
+        One that has just written to a socket may not: `asyncio.wait_for`, which the client uses, swallows a
+        cancellation that meets its result (https://github.com/python/cpython/issues/81839, mended in Python 3.12).
+        """
+        asking = asyncio.create_task(question)
+        self._asking.add(asking)
+        asking.add_done_callback(self._forget)
+        try:
+            done, _ = await asyncio.wait((asking,), timeout=self._patience)
+        except asyncio.CancelledError:
+            asking.cancel()
+            raise
+        if not done:
+            asking.cancel()
+            raise TimeoutError
+        return asking.result()
+
+    def _forget(self, asked: asyncio.Task[Any]) -> None:
+        """Lets go of a question; what became of one that came too late is looked at by nobody else."""
+        self._asking.discard(asked)
+        if not asked.cancelled():
+            asked.exception()
 
     def _degrade(self, error: BaseException) -> None:
         """Begins the degraded mode, unless a request beside this one has already."""

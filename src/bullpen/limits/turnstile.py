@@ -68,7 +68,14 @@ class Turnstile:
         for level in denials:
             self._limited.labels(level.name).inc()
             if level.reason is not None:
-                _log.info(EVENTS[level.reason], level=level.name, route=subject.route, degraded=verdict.degraded)
+                _log.info(
+                    EVENTS[level.reason],
+                    limit=level.name,
+                    tenant=subject.tenant,
+                    user_id=subject.user_id,
+                    route=subject.route,
+                    degraded=verdict.degraded,
+                )
         names = ", ".join(f"`{level.name}`" for level in denials)
         return RateLimited(
             f"Too many requests at the level {names}. Try again in {max(1.0, verdict.retry_after):.0f} s.",

@@ -24,7 +24,7 @@ def test_the_shipped_limits_are_those_of_the_first_design() -> None:
 
 def test_the_example_has_limits_by_the_hour_and_every_exception() -> None:
     """100 for a user, 1,000 for a department, 10,000 for all; a tenant, roles and a route that differ."""
-    rules = read_rules(PROJECT / "examples" / "limits.yaml")
+    rules = read_rules(PROJECT / "examples" / "limits" / "by-the-hour.yaml")
     hourly = {level: rule.rate for level, rule in rules.levels.items() if rule.per == 3600}
     assert hourly == {"user": 100, "department": 1000, "global": 10_000}
     assert rules.tenants["acme"]["tenant"] == Rule(tokens_per_minute=2_000_000)
