@@ -45,9 +45,7 @@ async def test_the_shared_limiter_decides_while_it_is_there(limiter: StandbyLimi
 async def test_rate_limits_with_redis_away_are_degraded(
     limiter: StandbyLimiter, shared: ComesAndGoes, metrics: Metrics, mood: str
 ) -> None:
-    """Each replica keeps its part: half of the burst with two of them. Failure and silence are the same, and
-    nobody waits for a question that will not be called back.
-    """
+    """Each replica keeps its part, half of the burst with two of them, and no question holds anybody up."""
     shared.mood = mood
     async with asyncio.timeout(10):
         verdicts = [await limiter.admit(CHARGES) for _ in range(3)]
