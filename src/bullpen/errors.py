@@ -13,6 +13,7 @@
     │   │   └── UnknownAgent
     │   ├── MethodNotAllowed
     │   ├── GuardrailRefused     a guardrail of the agent does not allow the input, or the output
+    │   ├── RateLimited          too much, too soon; `retry_after` says when
     │   └── Cancelled            the caller hung up
     ├── Unavailable              nobody is at fault; try again after `retry_after` seconds
     │   ├── PoolExhausted
@@ -35,8 +36,9 @@ given to the constructor is shown to the caller: it says what happened, to which
 repeats a provider's own words. HTTP meets these kinds once, in `bullpen.api.errors`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import ClassVar
 
 __all__ = [
@@ -61,6 +63,7 @@ __all__ = [
     "ModelUnavailable",
     "NotFound",
     "PoolExhausted",
+    "RateLimited",
     "Refused",
     "ResultMismatch",
     "RunFailed",
@@ -182,6 +185,19 @@ class GuardrailRefused(Refused):
     """A guardrail of the agent refused the input or the output."""
 
     kind = "guardrail_refused"
+
+
+class RateLimited(Refused):
+    """Too many requests."""
+
+    kind = "rate_limited"
+
+    def __init__(
+        self, detail: str, *, retry_after: float = 1.0, headers: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """`headers` tell the caller how its limits stand; a 429 must say when to come back, so there is a default."""
+        super().__init__(detail, retry_after=retry_after)
+        self.headers = headers
 
 
 class Cancelled(Refused):

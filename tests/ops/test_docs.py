@@ -4,6 +4,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -24,6 +25,7 @@ from bullpen.api.wire import AnswerDocument, ExecuteBody
 from bullpen.bootstrap import bootstrap
 from bullpen.cli import app
 from bullpen.errors import BullpenError
+from bullpen.limits.rules import LEVELS, MOST, Rules
 from bullpen.security.authorization.roles import ROLES
 from bullpen.settings import Settings
 from bullpen.telemetry import Metrics
@@ -46,6 +48,15 @@ def test_the_catalogue_page_has_every_field_with_its_default(first: str) -> None
     told = tables(table(REFERENCE / "catalogue.md", header="Field"), starts=FIRST_FIELDS)
 
     assert told[first] == {name: default_of(field) for name, field in FIRST_FIELDS[first].model_fields.items()}
+
+
+def test_the_limits_page_has_every_section_level_and_field() -> None:
+    """The page tells the sections, levels and fields there are, and each field's largest number."""
+    page = REFERENCE / "limits.md"
+
+    assert [row[0] for row in table(page, header="Section")] == [each.name for each in fields(Rules)]
+    assert [row[0] for row in table(page, header="Level")] == list(LEVELS)
+    assert {row[0]: int(row[1]) for row in table(page, header="Name")} == MOST
 
 
 def test_the_error_table_is_the_tree() -> None:

@@ -38,6 +38,7 @@ STATUS: Final[dict[type[BullpenError], int]] = {
     errors.NotFound: 404,
     errors.MethodNotAllowed: 405,
     errors.GuardrailRefused: 422,
+    errors.RateLimited: 429,
     errors.Cancelled: 499,  # nobody is there to read it; the log and the metrics are
     errors.Unavailable: 503,
     errors.Unexpected: 500,
@@ -85,6 +86,8 @@ def problem_response(error: BullpenError, *, scope: Scope) -> Response:
     headers = {k: v for kind, some in _HEADERS.items() if isinstance(error, kind) for k, v in some.items()}
     if isinstance(error, errors.MethodNotAllowed):
         headers["Allow"] = error.allowed
+    if isinstance(error, errors.RateLimited):
+        headers |= error.headers
     if status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after or 1)))
     described = run_problem if scope["path"] in _RUN_ROUTES else problem

@@ -90,6 +90,8 @@ class Metrics:
         self.gateway_overhead_seconds = histogram(
             "gateway_overhead_seconds", "What Bullpen adds to waiting, model and tools", buckets=_SHORT
         )
+        self.rate_limited_total = counter("rate_limited", "Refusals by the level that refused", "level")
+        self.limits_degraded = self._gauge("limits_degraded", "1 while this replica limits alone, without Redis")
 
     def _declare_process(self) -> None:
         gauge, histogram = self._gauge, self._histogram

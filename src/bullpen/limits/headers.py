@@ -1,0 +1,50 @@
+"""What the caller is told of its limits, in the words of HTTP.
+
+Source: draft-ietf-httpapi-ratelimit-headers-10, with structured fields (RFC 9651). `RateLimit-Policy` says what holds:
+`q` units in `w` seconds, and in our own parameter how many may come at once. `RateLimit` says how it stands: `r` units
+to be had now, and `t` seconds until all of the burst is, or, after a refusal, until it is worth asking again.
+"""
+
+import math
+from typing import Final
+
+from bullpen.limits.gcra import MICROSECONDS
+from bullpen.limits.ports import Occupancy, Standing, Verdict
+
+__all__ = ["rate_limit_headers"]
+
+_PRIVATE: Final = "global"
+"""Levels whose quota would tell strangers what it takes to overload the house; see the draft on disclosure."""
+
+
+def rate_limit_headers(verdict: Verdict) -> dict[str, str]:
+    """`RateLimit-Policy` and `RateLimit` for every level the caller may know of, and `Retry-After` on a refusal."""
+    rates = [standing for standing in verdict.standings if not standing.name.startswith(_PRIVATE)]
+    caps = [occupancy for occupancy in verdict.occupancies if not occupancy.name.startswith(_PRIVATE)]
+    headers = {}
+    if rates or caps:
+        headers["RateLimit-Policy"] = ", ".join([*map(_rate_policy, rates), *map(_cap_policy, caps)])
+        headers["RateLimit"] = ", ".join([*map(_rate_state, rates), *map(_cap_state, caps)])
+    if not verdict.admitted:
+        headers["Retry-After"] = str(max(1, math.ceil(verdict.retry_after)))
+    return headers
+
+
+def _rate_policy(standing: Standing) -> str:
+    bucket = standing.charge.bucket
+    limit = bucket.limit
+    unit = "" if bucket.unit == "requests" else f';qu="{bucket.unit}"'
+    return f'"{bucket.name}";q={limit.rate}{unit};w={limit.per // MICROSECONDS or 1};bullpen-burst={limit.burst}'
+
+
+def _rate_state(standing: Standing) -> str:
+    seconds = standing.reset if standing.reason is None else standing.retry_after
+    return f'"{standing.name}";r={standing.remaining};t={math.ceil(seconds)}'
+
+
+def _cap_policy(occupancy: Occupancy) -> str:
+    return f'"{occupancy.name}";q={occupancy.cap.most};qu="concurrent-requests"'
+
+
+def _cap_state(occupancy: Occupancy) -> str:
+    return f'"{occupancy.name}";r={occupancy.remaining}'

@@ -1,0 +1,102 @@
+"""The limiter of all replicas together: one script on one Redis, or Valkey."""
+
+from collections.abc import Sequence
+from hashlib import sha1
+from itertools import count
+from pathlib import Path
+from typing import Final, cast
+from uuid import uuid4
+
+from redis.asyncio import Redis
+from redis.exceptions import NoScriptError
+
+from bullpen.limits.gcra import MAX_TICKS, MICROSECONDS
+from bullpen.limits.ports import Bucket, Cap, Charge, Lease, Occupancy, Reason, Standing, Verdict
+from bullpen.stores.redis import redis_errors
+
+__all__ = ["PREFIX", "RedisLimiter"]
+
+PREFIX: Final = "bullpen:{rl}:"
+"""Begins every key. The tag in braces puts them all on one shard of a cluster, where a script must find its keys."""
+
+_SCRIPT: Final = Path(__file__).with_name("admit.lua").read_text("utf-8")
+_SHA: Final = sha1(_SCRIPT.encode(), usedforsecurity=False).hexdigest()
+_REASONS: Final[tuple[Reason | None, ...]] = (None, "burst", "excess", "blocked")
+_HEAD: Final = 2  # of the answer: now, and whether it was admitted
+
+
+class RedisLimiter:
+    """Implements `Limiter` on Redis' own clock, in one round trip, whatever the number of levels.
+
+    Failure mode: raises `DependencyDown`; how long that takes is up to the client. A script the server has lost, by a
+    restart or a flush, is sent again at once. On Redis Cluster all limits live on one shard.
+    """
+
+    def __init__(self, client: Redis) -> None:
+        """Uses `client`, and leaves closing it to its owner."""
+        self._client = client
+        self._name = uuid4().hex  # no other replica's leases have it
+        self._numbers = count()
+
+    async def admit(self, charges: Sequence[Charge], *, caps: Sequence[Cap] = (), lease: float = 300.0) -> Verdict:
+        """See `Limiter.admit`."""
+        held = self._lease(caps) if caps else None
+        keys = [_key(charge.bucket.slot) for charge in charges] + [_key(cap.slot) for cap in caps]
+        arguments: list[str | int] = [len(charges), 0, held.id if held else "", round(lease * MICROSECONDS)]
+        for bucket, cost in charges:
+            arguments += _asked(bucket, cost)
+        arguments += [cap.most for cap in caps]
+        return _verdict(await self._run(keys, arguments), charges, caps, held)
+
+    async def correct(self, charges: Sequence[Charge]) -> None:
+        """See `Limiter.correct`."""
+        arguments: list[str | int] = [len(charges), 1, "", 0]
+        for bucket, cost in charges:
+            arguments += _asked(bucket, cost)
+        await self._run([_key(charge.bucket.slot) for charge in charges], arguments)
+
+    async def release(self, lease: Lease) -> None:
+        """See `Limiter.release`."""
+        with redis_errors():
+            async with self._client.pipeline(transaction=False) as pipe:
+                for slot in lease.slots:
+                    pipe.zrem(_key(slot), lease.id)
+                await pipe.execute()
+
+    def _lease(self, caps: Sequence[Cap]) -> Lease:
+        return Lease(f"{self._name}:{next(self._numbers)}", tuple(cap.slot for cap in caps))
+
+    async def _run(self, keys: Sequence[bytes], arguments: Sequence[str | int]) -> list[int]:
+        with redis_errors():
+            try:
+                answer = await self._client.evalsha(_SHA, len(keys), *keys, *arguments)
+            except NoScriptError:
+                answer = await self._client.eval(_SCRIPT, len(keys), *keys, *arguments)
+        return cast("list[int]", answer)
+
+
+def _key(slot: str) -> bytes:
+    """A name may be any text, also half a surrogate pair, which a token can carry and UTF-8 cannot."""
+    return (PREFIX + slot).encode(errors="surrogatepass")
+
+
+def _asked(bucket: Bucket, cost: int) -> tuple[int, ...]:
+    """One charge as the script reads it. No number leaves the range in which a double is exact."""
+    limit = bucket.limit
+    need = min(cost, limit.burst) * limit.cell
+    take = max(-MAX_TICKS, min(MAX_TICKS, cost * limit.cell))
+    return (limit.grain, limit.capacity, need, take, limit.per, bucket.burst_block, bucket.excess_block)
+
+
+def _verdict(answer: Sequence[int], charges: Sequence[Charge], caps: Sequence[Cap], lease: Lease | None) -> Verdict:
+    admitted = bool(answer[1])
+    after = _HEAD + 3 * len(charges)
+    standings = tuple(
+        Standing(charge, answer[at], _REASONS[answer[at + 1]], answer[at + 2])
+        for charge, at in zip(charges, range(_HEAD, after, 3), strict=True)
+    )
+    occupancies = tuple(
+        Occupancy(cap, answer[at], "concurrent" if answer[at + 1] else None)
+        for cap, at in zip(caps, range(after, len(answer), 2), strict=True)
+    )
+    return Verdict(admitted, standings, occupancies, lease if admitted else None, answer[0], degraded=False)

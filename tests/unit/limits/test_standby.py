@@ -1,0 +1,116 @@
+"""When the shared limiter is away."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from bullpen.limits.local import LocalLimiter
+from bullpen.limits.ports import Cap, Charge
+from bullpen.limits.standby import StandbyLimiter
+from bullpen.telemetry import Metrics
+from tests.stubs.limits import ComesAndGoes, bucket, until
+
+CHARGES = [Charge(bucket(burst=4, per=3600))]
+CAPS = [Cap("user-concurrent", "ada", 2)]
+
+
+@pytest.fixture
+def shared() -> ComesAndGoes:
+    return ComesAndGoes()
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics()
+
+
+@pytest.fixture
+async def limiter(shared: ComesAndGoes, metrics: Metrics) -> AsyncIterator[StandbyLimiter]:
+    limiter = StandbyLimiter(
+        shared, LocalLimiter(replicas=lambda: 2), metrics=metrics, patience=0.02, probe_every=0.005
+    )
+    yield limiter
+    await limiter.aclose()
+
+
+async def test_the_shared_limiter_decides_while_it_is_there(limiter: StandbyLimiter, shared: ComesAndGoes) -> None:
+    """Nothing is decided alone, and the metric says so."""
+    verdicts = [await limiter.admit(CHARGES) for _ in range(5)]
+    assert [verdict.admitted for verdict in verdicts] == [True] * 4 + [False]
+    assert not any(verdict.degraded for verdict in verdicts)
+
+
+@pytest.mark.parametrize("mood", ["failing", "silent", "deaf"])
+async def test_rate_limits_with_redis_away_are_degraded(
+    limiter: StandbyLimiter, shared: ComesAndGoes, metrics: Metrics, mood: str
+) -> None:
+    """Each replica keeps its part, half of the burst with two of them, and no question holds anybody up."""
+    shared.mood = mood
+    async with asyncio.timeout(10):
+        verdicts = [await limiter.admit(CHARGES) for _ in range(3)]
+    shared.heard.set()
+    assert [verdict.admitted for verdict in verdicts] == [True, True, False]
+    assert all(verdict.degraded for verdict in verdicts)
+    assert b"bullpen_limits_degraded 1.0" in metrics.render()
+
+
+async def test_only_the_first_waits(limiter: StandbyLimiter, shared: ComesAndGoes) -> None:
+    """Once it is known to be away, no request asks the shared limiter; the probe alone does."""
+    shared.mood = "silent"
+    await limiter.admit(CHARGES)
+    asked = shared.asked
+    for _ in range(50):
+        await limiter.admit(CHARGES)
+    assert shared.asked <= asked + 1
+
+
+async def test_it_comes_back_by_itself(limiter: StandbyLimiter, shared: ComesAndGoes, metrics: Metrics) -> None:
+    """A probe that succeeds ends the degraded mode."""
+    shared.mood = "failing"
+    await limiter.admit(CHARGES)
+    shared.mood = "there"
+
+    async def is_back() -> bool:
+        return not limiter.degraded
+
+    await until(is_back)
+    assert not (await limiter.admit(CHARGES)).degraded
+    assert b"bullpen_limits_degraded 0.0" in metrics.render()
+    shared.mood = "failing"
+    assert (await limiter.admit(CHARGES)).degraded
+
+
+async def test_corrections_go_to_whoever_limits(limiter: StandbyLimiter, shared: ComesAndGoes) -> None:
+    """Also the one that finds the shared limiter gone."""
+    await limiter.correct([Charge(CHARGES[0].bucket, 1)])
+    assert (await limiter.admit(CHARGES)).standings[0].remaining == 2
+    shared.mood = "failing"
+    await limiter.correct([Charge(CHARGES[0].bucket, 1)])
+    assert limiter.degraded
+    assert (await limiter.admit(CHARGES)).standings[0].remaining == 0
+
+
+async def test_a_place_is_given_back_where_it_was_taken(limiter: StandbyLimiter, shared: ComesAndGoes) -> None:
+    """A lease of this process is, whatever became of Redis; one of Redis' is no error while that is away."""
+    there = await limiter.admit([], caps=CAPS)
+    shared.mood = "failing"
+    alone = await limiter.admit([], caps=CAPS)
+    assert alone.admitted
+    assert not (await limiter.admit([], caps=CAPS)).admitted
+    assert alone.lease is not None
+    assert there.lease is not None
+    await limiter.release(there.lease)
+    await limiter.release(alone.lease)
+    assert (await limiter.admit([], caps=CAPS)).admitted
+
+
+async def test_a_caller_who_gives_up_degrades_nothing(limiter: StandbyLimiter, shared: ComesAndGoes) -> None:
+    """Being cancelled is the caller's affair, not Redis'."""
+    shared.mood = "silent"
+    asking = asyncio.create_task(limiter.admit(CHARGES))
+    await asyncio.sleep(0)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert not limiter.degraded

@@ -1,0 +1,71 @@
+"""The way in."""
+
+import pytest
+
+from bullpen.errors import RateLimited
+from bullpen.limits import Policy, Rules, Subject, Turnstile
+from bullpen.limits.local import LocalLimiter
+from bullpen.limits.rules import Rule
+from bullpen.telemetry import Metrics
+from tests.stubs.clock import StillClock
+
+ADA = Subject("ada", "acme", roles=frozenset({"user"}))
+
+
+def turnstile(**levels: Rule) -> Turnstile:
+    policy = Policy(Rules(levels=levels))  # type: ignore[arg-type] # the names of levels, as keywords
+    return Turnstile(policy=policy, limiter=LocalLimiter(clock=StillClock()), metrics=Metrics())
+
+
+async def test_a_refusal_has_the_time_the_headers_and_the_level() -> None:
+    """One error with everything the door needs, and one count for each level that refused."""
+    metrics = Metrics()
+    rules = Rules(levels={"user": Rule(rate=1, per=7), "tenant": Rule(rate=100)})
+    gate = Turnstile(policy=Policy(rules), limiter=LocalLimiter(clock=StillClock()), metrics=metrics)
+    assert (await gate.enter(ADA)).admitted
+    with pytest.raises(RateLimited, match=r"`user`. Try again in 7 s") as caught:
+        await gate.enter(ADA)
+    assert caught.value.retry_after == 7
+    assert caught.value.headers["Retry-After"] == "7"
+    assert '"user";r=0;t=7' in caught.value.headers["RateLimit"]
+    assert b'bullpen_rate_limited_total{level="user"} 1.0' in metrics.render()
+    assert b'level="tenant"' not in metrics.render()
+
+
+async def test_a_batch_counts_for_all_its_items() -> None:
+    """Ten at once are ten."""
+    gate = turnstile(user=Rule(rate=100, burst=10))
+    assert (await gate.enter(ADA, requests=10)).standings[0].remaining == 0
+    with pytest.raises(RateLimited):
+        await gate.enter(ADA)
+
+
+async def test_tokens_are_settled_to_what_was_used() -> None:
+    """Reserved 50, used 80: 80 are gone. A caller in debt is refused before it spends more."""
+    gate = turnstile(user=Rule(rate=100), tenant=Rule(tokens_per_minute=100))
+    verdict = await gate.enter(ADA, tokens=50)
+    await gate.settle(verdict, tokens=80)
+    assert (await gate.enter(ADA)).standings[1].remaining == 20
+    await gate.settle(verdict, tokens=50)
+    await gate.settle(await gate.enter(ADA), tokens=90)
+    with pytest.raises(RateLimited, match="`tenant-tokens`"):
+        await gate.enter(ADA)
+
+
+async def test_a_place_is_free_again_after_leaving() -> None:
+    """And a verdict that holds nothing can be left as well."""
+    gate = turnstile(user=Rule(rate=100, concurrent=1))
+    verdict = await gate.enter(ADA)
+    with pytest.raises(RateLimited, match="`user-concurrent`"):
+        await gate.enter(ADA)
+    await gate.leave(verdict)
+    await gate.leave(await gate.enter(ADA))
+    await gate.leave(await turnstile().enter(ADA))
+
+
+async def test_a_new_policy_holds_from_the_next_request() -> None:
+    """Replacing it needs no restart."""
+    gate = turnstile(user=Rule(rate=100, burst=1))
+    await gate.enter(ADA)
+    gate.policy = Policy(Rules(levels={"user": Rule(rate=100, burst=5)}))
+    assert (await gate.enter(ADA)).standings[0].remaining == 4
