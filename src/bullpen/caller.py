@@ -17,6 +17,7 @@ class Caller:
         permissions: Granted beside those of the roles.
         attributes: `department`, `clearance_level`, `project` and the like.
         credential: What was shown, fit for a log: `api_key:<id>` or `jwt`.
+        factors: How the caller proved who they are, as `amr` and `acr` of a token say; `mfa` when it was by more than one.
     """
 
     user_id: str
@@ -25,3 +26,4 @@ class Caller:
     roles: frozenset[str] = frozenset()
     permissions: frozenset[str] = frozenset()
     attributes: Mapping[str, str | int] = field(default_factory=dict)
+    factors: frozenset[str] = frozenset()

@@ -34,6 +34,7 @@ class Metrics:
         self._declare_pool()
         self._declare_models()
         self._declare_door()
+        self._declare_security()
         self._declare_process()
         self.build_info.labels(version).set(1)
 
@@ -92,6 +93,18 @@ class Metrics:
         )
         self.rate_limited_total = counter("rate_limited", "Refusals by the level that refused", "level")
         self.limits_degraded = self._gauge("limits_degraded", "1 while this replica limits alone, without Redis")
+
+    def _declare_security(self) -> None:
+        counter, gauge, histogram = self._counter, self._gauge, self._histogram
+        self.authentications_total = counter("authentications", "Credentials shown", "method", "outcome")
+        self.authorizations_denied_total = counter("authorizations_denied", "Refusals by the policy", "route")
+        self.credential_age_seconds = gauge("credential_age_seconds", "Age of the oldest one in use", "kind")
+        self.config_reloads_total = counter("config_reloads", "Files read again after a change", "file", "outcome")
+        self.config_broken = gauge("config_broken", "1 while a changed file is wrong, and the old one holds", "file")
+        self.audit_events_total = counter("audit_events", "Events recorded", "event_type")
+        self.audit_outbox_rows = gauge("audit_outbox_rows", "Facts recorded and not delivered yet")
+        self.audit_degraded = gauge("audit_degraded", "1 while facts are recorded less firmly than promised")
+        self.audit_commit_seconds = histogram("audit_commit_seconds", "One group commit", buckets=_SHORT)
 
     def _declare_process(self) -> None:
         gauge, histogram = self._gauge, self._histogram

@@ -3,6 +3,6 @@
 Failure mode: closed. What nothing grants is refused.
 """
 
-from bullpen.security.authorization.ports import Policy
+from bullpen.security.authorization.ports import HOUSE, Decision, Policy, Resource
 
-__all__ = ["Policy"]
+__all__ = ["HOUSE", "Decision", "Policy", "Resource"]

@@ -1,12 +1,48 @@
 """What the gate asks of a policy."""
 
 from abc import abstractmethod
-from typing import Protocol
+from typing import Final, NamedTuple, Protocol
 
 from bullpen.caller import Caller
 from bullpen.errors import Forbidden
 
-__all__ = ["Policy"]
+__all__ = ["HOUSE", "Decision", "Policy", "Resource"]
+
+
+class Resource(NamedTuple):
+    """What the permission is asked for.
+
+    Attributes:
+        kind: What it is, such as `agent`, `audit` or `key`.
+        id: Which one; empty for all of the kind.
+        tenant: Whose it is; None when no tenant's.
+        owner: The user's id inside the tenant; None when nobody's own.
+        department: Whose data it is; None when no department's.
+    """
+
+    kind: str = "house"
+    id: str = ""
+    tenant: str | None = None
+    owner: str | None = None
+    department: str | None = None
+
+
+HOUSE: Final = Resource()
+"""What belongs to no tenant: the service itself."""
+
+
+class Decision(NamedTuple):
+    """A policy's answer.
+
+    Attributes:
+        allowed: Yes or no.
+        rules: The names of the rules that decided; none when nothing permits it.
+        by_attributes: Whether a rule that looks at attributes decided, and not the role alone.
+    """
+
+    allowed: bool
+    rules: tuple[str, ...] = ()
+    by_attributes: bool = False
 
 
 class Policy(Protocol):
@@ -16,16 +52,20 @@ class Policy(Protocol):
     """
 
     @abstractmethod
-    def allows(self, caller: Caller, permission: str) -> bool:
-        """Whether the caller may; never waits."""
+    def decide(self, caller: Caller, permission: str, resource: Resource = HOUSE) -> Decision:
+        """Whether the caller may, and what says so; never waits."""
         ...
 
-    def require(self, caller: Caller, permission: str) -> Caller:
+    def allows(self, caller: Caller, permission: str, resource: Resource = HOUSE) -> bool:
+        """Whether the caller may; never waits."""
+        return self.decide(caller, permission, resource).allowed
+
+    def require(self, caller: Caller, permission: str, resource: Resource = HOUSE) -> Caller:
         """The caller, if they may.
 
         Raises:
             Forbidden: They may not; the text names the permission.
         """
-        if not self.allows(caller, permission):
+        if not self.decide(caller, permission, resource).allowed:
             raise Forbidden(f"This needs the permission `{permission}`. Ask an administrator for a role that has it.")
         return caller

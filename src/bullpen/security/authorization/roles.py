@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Final
 
 from bullpen.caller import Caller
-from bullpen.security.authorization.ports import Policy
+from bullpen.security.authorization.ports import HOUSE, Decision, Policy, Resource
 
 __all__ = ["EVERYBODY", "ROLES", "RoleTable", "covers"]
 
@@ -42,9 +42,9 @@ class RoleTable(Policy):
         # Kept by value, and bounded because tokens may name any roles.
         self._decide = lru_cache(maxsize=_DECISIONS_KEPT)(self._decided)
 
-    def allows(self, caller: Caller, permission: str) -> bool:
-        """See `Policy.allows`."""
-        return self._decide(caller.roles, caller.permissions, permission)
+    def decide(self, caller: Caller, permission: str, resource: Resource = HOUSE) -> Decision:  # noqa: ARG002 -- the port's
+        """See `Policy.decide`."""
+        return Decision(self._decide(caller.roles, caller.permissions, permission))
 
     def _decided(self, roles: frozenset[str], permissions: frozenset[str], wanted: str) -> bool:
         granted = self._everybody.union(permissions, *(self._roles.get(role, frozenset()) for role in roles))
