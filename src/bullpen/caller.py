@@ -17,7 +17,7 @@ class Caller:
         permissions: Granted beside those of the roles.
         attributes: `department`, `clearance_level`, `project` and the like.
         credential: What was shown, fit for a log: `api_key:<id>` or `jwt`.
-        factors: How the caller proved who they are, as `amr` and `acr` of a token say; `mfa` when it was by more than one.
+        factors: How the caller proved who they are, as `amr` and `acr` of a token say; `mfa` when by more than one.
     """
 
     user_id: str

@@ -151,6 +151,27 @@ class Unauthenticated(Refused):
 
     kind = "unauthenticated"
 
+    def __init__(
+        self,
+        detail: str,
+        *,
+        event: str = "token_invalid",
+        facts: Mapping[str, str] = MappingProxyType({}),
+        challenge: str = 'Bearer realm="bullpen"',
+    ) -> None:
+        """What the caller is not told, and the audit trail is.
+
+        Args:
+            detail: For the caller: the same whatever was wrong with the credential.
+            event: The audit trail's name for it.
+            facts: What of the credential may be written down, such as a key's id; never the credential.
+            challenge: How to authenticate, as `WWW-Authenticate` (RFC 9110 §11.6.1).
+        """
+        super().__init__(detail)
+        self.event = event
+        self.facts = facts
+        self.challenge = challenge
+
 
 class Forbidden(Refused):
     """The caller may not do this."""
@@ -193,11 +214,27 @@ class RateLimited(Refused):
     kind = "rate_limited"
 
     def __init__(
-        self, detail: str, *, retry_after: float = 1.0, headers: Mapping[str, str] = MappingProxyType({})
+        self,
+        detail: str,
+        *,
+        retry_after: float = 1.0,
+        headers: Mapping[str, str] = MappingProxyType({}),
+        event: str = "rate_limit_exceeded",
+        level: str = "",
     ) -> None:
-        """`headers` tell the caller how its limits stand; a 429 must say when to come back, so there is a default."""
+        """A 429 must say when to come back, so there is a default.
+
+        Args:
+            detail: For the caller.
+            retry_after: Seconds.
+            headers: Tell the caller how its limits stand.
+            event: The audit trail's name for it.
+            level: The level that refused.
+        """
         super().__init__(detail, retry_after=retry_after)
         self.headers = headers
+        self.event = event
+        self.level = level
 
 
 class Cancelled(Refused):

@@ -1,6 +1,8 @@
 """What comes in the box: the shipped catalogue, and the offline model that needs nothing."""
 
 from collections.abc import Iterator
+from pathlib import Path
+from shutil import copytree
 
 import httpx
 import pytest
@@ -24,8 +26,11 @@ SHIPPED = {
 
 @pytest.fixture(scope="module")
 def offline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """A server with nothing configured at all."""
-    with Server(tmp_path_factory.mktemp("offline"), settings={}) as server, server.client() as client:
+    """A server with nothing configured but limits that a suite does not reach."""
+    folder = tmp_path_factory.mktemp("offline")
+    config = Path(copytree(PROJECT / "config", folder / "config"))
+    (config / "limits.yaml").write_text("levels: {}\n")
+    with Server(folder, settings={"CONFIG_DIR": str(config)}) as server, server.client() as client:
         yield client
 
 

@@ -10,7 +10,7 @@ SOURCE: Final = ROOT / "src" / "bullpen"
 UNIT: Final = ROOT / "tests" / "unit"
 
 # A door is tested over the wire: api, cli and bootstrap by tests/acceptance. A port is tested by its adapters.
-BY_ACCEPTANCE: Final = ("api", "cli", "bootstrap.py")
+BY_ACCEPTANCE: Final = ("api", "cli", "bootstrap")
 NAMES: Final = ("__init__.py", "__main__.py", "ports.py")
 
 

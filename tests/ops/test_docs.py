@@ -20,13 +20,17 @@ from bullpen.agents.mcp import McpServer
 from bullpen.agents.tools import ToolEntry
 from bullpen.api.app import described
 from bullpen.api.errors import STATUS
+from bullpen.api.routes.audit import RecordDocument
 from bullpen.api.routes.contract import document
 from bullpen.api.wire import AnswerDocument, ExecuteBody
 from bullpen.bootstrap import bootstrap
 from bullpen.cli import app
 from bullpen.errors import BullpenError
 from bullpen.limits.rules import LEVELS, MOST, Rules
-from bullpen.security.authorization.roles import ROLES
+from bullpen.security.audit import EventType
+from bullpen.security.audit.personal import PERSONAL_DETAILS
+from bullpen.security.authorization.document import built_in
+from bullpen.security.authorization.vocabulary import TYPES, schema_with
 from bullpen.settings import Settings
 from bullpen.telemetry import Metrics
 from tests.stubs.pages import PROJECT, table
@@ -59,6 +63,16 @@ def test_the_limits_page_has_every_section_level_and_field() -> None:
     assert {row[0]: int(row[1]) for row in table(page, header="Name")} == MOST
 
 
+def test_the_audit_page_has_every_event_and_member() -> None:
+    """The page tells the events there are, and the members of a row and of what is personal."""
+    page = REFERENCE / "audit.md"
+    personal = next(row[1] for row in table(page, header="Where") if row[0] == "audit_personal")
+
+    assert [row[0] for row in table(page, header="Event")] == list(EventType)
+    assert [row[0] for row in table(page, header="Row")] == list(RecordDocument.model_fields)
+    assert all(name in personal for name in PERSONAL_DETAILS)
+
+
 def test_the_error_table_is_the_tree() -> None:
     """Every kind of error is documented, with the status and title it leaves with."""
     told = {kind: (int(status), title) for kind, status, title in table(REFERENCE / "http.md", header="Kind")}
@@ -70,7 +84,31 @@ def test_the_role_table_is_the_policys() -> None:
     """The documented roles grant exactly what the policy grants."""
     told = {role: set(granted.split(", ")) for role, granted in table(REFERENCE / "http.md", header="Role")}
 
-    assert told == ROLES
+    assert told == built_in().grants
+
+
+def test_the_policy_page_has_every_rule_and_its_effect() -> None:
+    """The shipped rules and the standing ones, in their order."""
+    told = [(row[0], row[1]) for row in table(REFERENCE / "policies.md", header="Rule")]
+
+    assert told == [(rule.id, rule.effect) for rule in built_in().rules]
+
+
+def test_the_policy_page_has_every_attribute_and_entity() -> None:
+    """With the type the schema gives it, and whether it is always there."""
+    page = REFERENCE / "policies.md"
+    subjects = {"User": "principal", "Resource": "resource", "Question": "context"}
+    declared = re.findall(r"(?:entity|type) (\w+)[^{;]*{([^}]*)}", schema_with(()))
+    schema = {
+        (f"{subjects[name]}.{attribute}", kind, "no" if optional else "yes")
+        for name, body in declared
+        for attribute, optional, kind in re.findall(r"(\w+)(\??): ([\w<>]+)", body)
+        if name in subjects
+    }
+    told = {(row[0], re.sub(r"Set of (\w+)", r"Set<\1>", row[1]), row[2]) for row in table(page, header="Attribute")}
+
+    assert told == schema
+    assert {row[0].partition("::")[0] for row in table(page, header="Entity")} == set(TYPES)
 
 
 def test_requests_and_answers_have_the_documented_members() -> None:

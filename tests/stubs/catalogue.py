@@ -101,5 +101,7 @@ def write_catalogue(
     for agent in agents:
         (folder / "config" / "agents" / f"{agent['type']}.yaml").write_text(yaml.safe_dump(dict(agent)))
     (folder / "config" / "tools.yaml").write_text(yaml.safe_dump(dict(tools)))
+    # A module's tests share a server and its users: what limits do is tested where limits are set.
+    (folder / "config" / "limits.yaml").write_text("levels: {}\n")
     (folder / "own_code.py").write_text(OWN_CODE)
     return folder / "config"

@@ -15,7 +15,13 @@ from bullpen.settings import Settings
 
 __all__ = ["ANN", "GUEST", "house", "soon"]
 
-ANN = Caller(user_id="ann", tenant="acme", credential="test", roles=frozenset({"developer"}))
+ANN = Caller(
+    user_id="ann",
+    tenant="acme",
+    credential="test",
+    roles=frozenset({"developer"}),
+    attributes={"clearance_level": 2},
+)
 GUEST = Caller(user_id="guest", tenant="acme", credential="test", roles=frozenset({"user"}))
 
 

@@ -4,7 +4,12 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from typing import Any, Final, Literal, cast
 
+from redis.asyncio import Redis
+from redis.exceptions import NoScriptError
+
+from bullpen.clock import Clock
 from bullpen.errors import DependencyDown
 from bullpen.limits.gcra import MICROSECONDS, Limit
 from bullpen.limits.local import LocalLimiter
@@ -12,12 +17,54 @@ from bullpen.limits.ports import Bucket, Cap, Charge, Lease, Verdict
 from bullpen.limits.redis import RedisLimiter
 from bullpen.stores import open_redis
 
-__all__ = ["ComesAndGoes", "bucket", "until"]
+__all__ = ["ComesAndGoes", "bucket", "still", "until"]
+
+# Runs before the limiter's script: time is what the test says, and no key goes by itself, for real time goes on.
+_STILL: Final = """
+local server, moment = redis, {{ {seconds}, {microseconds} }}
+local redis = {{ call = function(name, ...)
+  if name == 'TIME' then return moment end
+  if name == 'PEXPIRE' then return 1 end
+  if name == 'SET' then local key, value = ... return server.call('SET', key, value) end
+  return server.call(name, ...)
+end }}
+"""
 
 
-def bucket(key: str = "ada", *, name: str = "user", rate: int = 1, per: float = 1.0, burst: int = 3) -> Bucket:
+def bucket(
+    key: str = "ada",
+    *,
+    name: str = "user",
+    rate: int = 1,
+    per: float = 1.0,
+    burst: int = 3,
+    unit: Literal["requests", "tokens"] = "requests",
+) -> Bucket:
     """`per` is in seconds."""
-    return Bucket(name, key, Limit(rate, round(per * MICROSECONDS), burst))
+    return Bucket(name, key, Limit(rate, round(per * MICROSECONDS), burst), unit)
+
+
+class _Still:
+    """A client of a server whose clock is the test's."""
+
+    def __init__(self, client: Redis, clock: Clock) -> None:
+        self._client = client
+        self._clock = clock
+
+    async def evalsha(self, *_: object) -> object:
+        raise NoScriptError
+
+    async def eval(self, script: str, *arguments: Any) -> object:
+        seconds, microseconds = divmod(round(self._clock.monotonic() * MICROSECONDS), MICROSECONDS)
+        return await self._client.eval(_STILL.format(seconds=seconds, microseconds=microseconds) + script, *arguments)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+
+def still(client: Redis, clock: Clock) -> Redis:
+    """The client, of a server that takes the time from `clock`."""
+    return cast("Redis", _Still(client, clock))
 
 
 async def until(happens: Callable[[], Awaitable[bool]]) -> None:
@@ -42,13 +89,17 @@ class ComesAndGoes:
         await self._think()
         return await self._limiter.admit(charges, caps=caps, lease=lease)
 
-    async def correct(self, charges: Sequence[Charge]) -> None:
+    async def settle(self, verdict: Verdict, *, tokens: int) -> None:
         await self._think()
-        await self._limiter.correct(charges)
+        await self._limiter.settle(verdict, tokens=tokens)
 
     async def release(self, lease: Lease) -> None:
         await self._think()
         await self._limiter.release(lease)
+
+    async def active(self) -> int:
+        await self._think()
+        return await self._limiter.active()
 
     async def _think(self) -> None:
         self.asked += 1
@@ -62,22 +113,22 @@ class ComesAndGoes:
             raise DependencyDown("Redis did not do what it was asked.")
 
 
-async def _hammer(url: str, *, processes: int, seconds: float, each: float, charged: Bucket) -> None:
+async def _hammer(url: str, *, processes: int, seconds: float, each: float, charged: Charge) -> None:
     """Waits for the other processes, asks `each` times a second, and writes every moment and whether it was let in."""
     client = open_redis(url)
     limiter = RedisLimiter(client)
     loop = asyncio.get_running_loop()
     asked, verdicts = 0, list[Verdict]()
-    await client.incr(f"ready:{charged.key}")
+    await client.incr(f"ready:{charged.bucket.key}")
 
     async def all_are_ready() -> bool:
-        return int(await client.get(f"ready:{charged.key}") or 0) >= processes
+        return int(await client.get(f"ready:{charged.bucket.key}") or 0) >= processes
 
     await until(all_are_ready)
     began = loop.time()
     while (elapsed := loop.time() - began) < seconds:
         due = int(elapsed * each) - asked
-        verdicts += await asyncio.gather(*(limiter.admit([Charge(charged)]) for _ in range(due)))
+        verdicts += await asyncio.gather(*(limiter.admit([charged]) for _ in range(due)))
         asked += due
         await asyncio.sleep(0.01)
     await client.aclose()
@@ -85,8 +136,10 @@ async def _hammer(url: str, *, processes: int, seconds: float, each: float, char
 
 
 if __name__ == "__main__":
-    _, redis_url, key, processes, lasting, frequency, rate, burst = sys.argv
-    asked_for = bucket(key, rate=int(rate), burst=int(burst))
+    _, redis_url, key, counted, processes, lasting, frequency, rate, burst, cost = sys.argv
+    unit: Literal["requests", "tokens"] = "tokens" if counted == "tokens" else "requests"
+    level = bucket(key, name=f"user-{counted}", rate=int(rate), burst=int(burst), unit=unit)
+    asked_for = Charge(level, int(cost))
     asyncio.run(
         _hammer(redis_url, processes=int(processes), seconds=float(lasting), each=float(frequency), charged=asked_for)
     )

@@ -163,3 +163,89 @@ def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> N
 def test_no_default_is_out_of_bounds() -> None:
     """The defaults pass their own validation."""
     assert Settings.load().agent_timeout == 300
+
+
+def test_a_secret_knows_its_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Those of groups too; a secret of a variable has none, and every one that is set is found by its variable."""
+    for name in ("key", "vllm"):
+        (tmp_path / name).write_text(f"of-{name}\n")
+    monkeypatch.setenv("OPENAI_API_KEY_FILE", str(tmp_path / "key"))
+    monkeypatch.setenv("REDIS_PASSWORD", "of-a-variable")
+    monkeypatch.setenv("ENDPOINTS__VLLM__BASE_URL", "http://127.0.0.1:8001/v1")
+    monkeypatch.setenv("ENDPOINTS__VLLM__API_KEY_FILE", str(tmp_path / "vllm"))
+    found = Settings.load().secrets()
+    assert {name: (each.get_secret_value(), getattr(each, "file", None)) for name, each in found.items()} == {
+        "OPENAI_API_KEY": ("of-key", tmp_path / "key"),
+        "REDIS_PASSWORD": ("of-a-variable", None),
+        "ENDPOINTS__VLLM__API_KEY": ("of-vllm", tmp_path / "vllm"),
+    }
+
+
+def test_a_groups_secret_given_twice_or_empty_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As any other, and told by its variable."""
+    (tmp_path / "empty").touch()
+    for name in ("ONE", "TWO"):
+        monkeypatch.setenv(f"ENDPOINTS__{name}__BASE_URL", "http://127.0.0.1:8001/v1")
+        monkeypatch.setenv(f"ENDPOINTS__{name}__API_KEY_FILE", str(tmp_path / "empty"))
+    monkeypatch.setenv("ENDPOINTS__ONE__API_KEY", "given")
+    with pytest.raises(Misconfigured) as caught:
+        Settings.load()
+    assert [problem.partition(":")[0] for problem in caught.value.problems] == [
+        "ENDPOINTS__ONE__API_KEY",
+        "ENDPOINTS__TWO__API_KEY",
+    ]
+    assert ["both set" in problem for problem in caught.value.problems] == [True, False]
+
+
+def test_secrets_are_counted_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sixteen letters of two bytes each are the 32 that HS256 wants; both secrets are held to it."""
+    monkeypatch.setenv("API_SECRET_KEY", "é" * 16)
+    monkeypatch.setenv("API_SECRET_KEY_PREVIOUS", "e" * 31)
+    with pytest.raises(Misconfigured, match="API_SECRET_KEY_PREVIOUS: must have at least 32 bytes") as caught:
+        Settings.load()
+    assert len(caught.value.problems) == 1
+
+
+def test_settings_do_not_show_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor an address that has a password in it."""
+    for name in ("DATABASE_URL", "REDIS_URL", "VECTOR_DB_URL", "QUEUE_URL"):
+        monkeypatch.setenv(name, "scheme://u:hunter2@h")
+    monkeypatch.setenv("OPENAI_API_KEY", "hunter2")
+    settings = Settings.load()
+    assert "hunter2" not in repr(settings) + str(settings)
+
+
+@pytest.mark.parametrize("given", ["10.0.0.0/8, 2001:db8::1", '["10.0.0.0/8", "2001:db8::1"]'])
+def test_lists_are_words_with_commas_or_json(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    """Whichever the operator's tools write more easily."""
+    monkeypatch.setenv("HTTP__TRUSTED_PROXIES", given)
+    assert Settings.load().http.trusted_proxies == ("10.0.0.0/8", "2001:db8::1")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HTTP__TRUSTED_PROXIES", "10.0.0.1/8"),
+        ("HTTP__TRUSTED_PROXIES", "proxy.internal"),
+        ("HTTP__CORS_ORIGINS", "app.example.com"),
+        ("HTTP__CORS_ORIGINS", "https://app.example.com/"),
+        ("HTTP__CORS_ORIGINS", "https://*.example.com"),
+        ("HTTP__CORS_ORIGINS", "null"),
+        ("HTTP__FORWARDED_BY", "x-real-ip"),
+        ("SECRET__RELOAD_EVERY", "0"),
+    ],
+)
+def test_what_guards_the_door_is_checked(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    """A network with host bits, a name, half an origin or a pattern would not mean what it seems to."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(Misconfigured, match=name.partition("__")[0]):
+        Settings.load()
+
+
+def test_cookies_are_not_for_every_origin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Fetch standard forbids the two together, and so do we, at the start."""
+    monkeypatch.setenv("HTTP__CORS_ORIGINS", "*")
+    assert Settings.load().http.cors_origins == ("*",)
+    monkeypatch.setenv("HTTP__CORS_CREDENTIALS", "true")
+    with pytest.raises(Misconfigured, match="CORS_CREDENTIALS"):
+        Settings.load()

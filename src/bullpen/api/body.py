@@ -83,32 +83,32 @@ def _validated(document: Any, model: type[BodyT], *under: str) -> BodyT:
     try:
         return model.model_validate(document)
     except ValidationError as error:
-        raise _refusal(error, *under) from None
+        raise _refusal(error, model, *under) from None
 
 
-def _refusal(error: ValidationError, *under: str) -> InvalidRequest:
+def _refusal(error: ValidationError, model: type[BaseModel], *under: str) -> InvalidRequest:
     problems = error.errors(include_url=False, include_input=False)
-    fields = [_field(problem, under) for problem in problems[:_LISTED]]
+    fields = [_field(problem, model, under) for problem in problems[:_LISTED]]
     listed = "; ".join(f"{field.path or 'body'}: {field.message}" for field in fields)
     if len(problems) > _LISTED:
         listed += f"; and {len(problems) - _LISTED} more"
     return InvalidRequest(f"The request is not valid. {listed}", fields=fields)
 
 
-def _field(problem: Any, under: tuple[str, ...]) -> FieldError:
+def _field(problem: Any, model: type[BaseModel], under: tuple[str, ...]) -> FieldError:
     if problem["type"] == "recursion_depth_exceeded":
         return FieldError(".".join([*under, str(problem["loc"][0])]), "Must not be nested so deep")
     path = ".".join([*under, *map(str, problem["loc"])])
     if problem["type"] == "model_type":
         return FieldError(path, "Must be a JSON object")
     if problem["type"] == "extra_forbidden":
-        return FieldError(path, _unknown(str(problem["loc"][-1])))
+        return FieldError(path, _unknown(str(problem["loc"][-1]), model))
     if problem["type"] == "string_pattern_mismatch":
         return FieldError(path, "Must not be blank")
     return FieldError(path, problem["msg"])
 
 
-def _unknown(name: str) -> str:
-    if name in _NOT_YET:
+def _unknown(name: str, model: type[BaseModel]) -> str:
+    if model is ExecuteBody and name in _NOT_YET:
         return f"`{name}` is not served by this version yet; leave it out"
-    return f"There is no such field; known are {', '.join(ExecuteBody.model_fields)}"
+    return f"There is no such field; known are {', '.join(model.model_fields)}"

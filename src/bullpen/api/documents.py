@@ -16,6 +16,7 @@ _MEANING: Final = {
     413: "The body is too large",
     415: "The body is not declared as JSON",
     422: "A field is wrong; `fields` says which",
+    429: "Too many requests; come back after `Retry-After`",
     500: "A defect of the server",
     502: "The run or its model failed",
     503: "Not now; come back after `Retry-After`",
@@ -24,6 +25,10 @@ _MEANING: Final = {
 
 _RETRY_AFTER: Final = {
     "Retry-After": {"description": "Seconds to wait", "required": True, "schema": {"type": "integer", "minimum": 1}}
+}
+_LIMITED: Final = _RETRY_AFTER | {
+    "RateLimit": {"description": "How each limit stands", "schema": {"type": "string"}},
+    "RateLimit-Policy": {"description": "The limits", "schema": {"type": "string"}},
 }
 _AUTHENTICATE: Final = {
     "WWW-Authenticate": {"description": "How to authenticate", "required": True, "schema": {"type": "string"}}
@@ -41,10 +46,10 @@ EVENTS: Final[dict[str, Any]] = {
 
 
 def responses(
-    ok: dict[str, Any], *statuses: int, problem: type[BaseModel] = ProblemDocument
+    ok: dict[str, Any], *statuses: int, problem: type[BaseModel] = ProblemDocument, created: bool = False
 ) -> dict[int | str, dict[str, Any]]:
-    """What a route may answer: `ok` for 200, and these problems."""
-    return {200: ok, **{status: _response(status, problem) for status in statuses}}
+    """What a route may answer: `ok` for 200, or for 201 when it creates something, and these problems."""
+    return {201 if created else 200: ok, **{status: _response(status, problem) for status in statuses}}
 
 
 def body(model: type[BaseModel]) -> dict[str, Any]:
@@ -67,5 +72,5 @@ def _response(status: int, model: type[BaseModel]) -> dict[str, Any]:
         "description": _MEANING[status],
         "content": {"application/problem+json": {"schema": schema}},
     }
-    headers = {401: _AUTHENTICATE, 503: _RETRY_AFTER}.get(status)
+    headers = {401: _AUTHENTICATE, 429: _LIMITED, 503: _RETRY_AFTER}.get(status)
     return response | ({"headers": headers} if headers else {})

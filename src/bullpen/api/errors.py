@@ -48,10 +48,6 @@ STATUS: Final[dict[type[BullpenError], int]] = {
     errors.ModelBusy: 503,
 }
 
-_HEADERS: Final = {
-    errors.Unauthenticated: {"WWW-Authenticate": 'Bearer realm="bullpen"'},
-}
-
 
 def status_of(error: BullpenError) -> int:
     """The HTTP status of an error's kind."""
@@ -83,7 +79,9 @@ def run_problem(error: BullpenError, *, scope: Scope) -> dict[str, Any]:
 def problem_response(error: BullpenError, *, scope: Scope) -> Response:
     """The error as a response."""
     status = status_of(error)
-    headers = {k: v for kind, some in _HEADERS.items() if isinstance(error, kind) for k, v in some.items()}
+    headers: dict[str, str] = {}
+    if isinstance(error, errors.Unauthenticated):
+        headers["WWW-Authenticate"] = error.challenge
     if isinstance(error, errors.MethodNotAllowed):
         headers["Allow"] = error.allowed
     if isinstance(error, errors.RateLimited):

@@ -1,11 +1,11 @@
-"""The command line: `bullpen serve`, `run`, `agents`, `keys` and `migrate`.
+"""The command line: `bullpen serve`, `run`, `agents`, `keys`, `audit`, `policy` and `migrate`.
 
 Exit codes: 0 for success, 1 for something that failed, 2 for something the operator must change.
 """
 
 import typer
 
-from bullpen.cli import agents, keys, migrate, run, serve
+from bullpen.cli import agents, audit, keys, migrate, policy, run, serve
 
 __all__ = ["app"]
 
@@ -20,4 +20,6 @@ app.command("serve")(serve.serve)
 app.command("run")(run.run)
 app.add_typer(agents.app, name="agents")
 app.add_typer(keys.app, name="keys")
+app.add_typer(audit.app, name="audit")
+app.add_typer(policy.app, name="policy")
 app.command("migrate")(migrate.migrate)

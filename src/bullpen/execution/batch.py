@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from bullpen.caller import Caller
 from bullpen.errors import BullpenError
 from bullpen.execution.execution import Execution
+from bullpen.execution.record import Spend
 from bullpen.messages import Answer, Request
 from bullpen.resilience import Deadline
 
@@ -21,7 +22,12 @@ class Batch:
         self._concurrency = concurrency
 
     async def execute(
-        self, items: Sequence[Request | BullpenError], caller: Caller, *, deadline: Deadline
+        self,
+        items: Sequence[Request | BullpenError],
+        caller: Caller,
+        *,
+        deadline: Deadline,
+        spend: Spend | None = None,
     ) -> list[Answer | BullpenError]:
         """An answer or an error an item, in the order of the items.
 
@@ -35,7 +41,7 @@ class Batch:
                 return item
             async with places:
                 try:
-                    return await self._execution.execute(item, caller, deadline=deadline)
+                    return await self._execution.execute(item, caller, deadline=deadline, spend=spend)
                 except BullpenError as error:
                     return error
 

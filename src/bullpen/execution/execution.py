@@ -14,12 +14,14 @@ from dataclasses import dataclass
 from bullpen.agents import AgentDefinition, Catalogue, OutputSchema, Result, Runner, Streamed
 from bullpen.caller import Caller
 from bullpen.errors import DeadlineExceeded
-from bullpen.execution.record import Counters, Record
+from bullpen.execution.authority import Authority
+from bullpen.execution.record import Counters, Record, Spend
 from bullpen.llm.run import ModelRun
 from bullpen.messages import Answer, Done, Event, Request, Started
 from bullpen.pool import Lane, Pool
 from bullpen.resilience import Deadline
-from bullpen.security.authorization import Policy
+from bullpen.security.audit import Audit
+from bullpen.security.authorization import Resource
 from bullpen.telemetry import Metrics
 
 __all__ = ["Execution"]
@@ -48,17 +50,27 @@ class _Run:
 class Execution:
     """Runs requests for callers."""
 
-    def __init__(self, *, catalogue: Catalogue, pool: Pool, runner: Runner, policy: Policy, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        *,
+        catalogue: Catalogue,
+        pool: Pool,
+        runner: Runner,
+        authority: Authority,
+        audit: Audit,
+        metrics: Metrics,
+    ) -> None:
         self._catalogue = catalogue
         self._pool = pool
         self._runner = runner
-        self._policy = policy
+        self._authority = authority
+        self._audit = audit
         self._metrics = metrics
         self._counters: dict[str, Counters] = {}
 
     def agents(self, caller: Caller) -> list[AgentDefinition]:
         """The agents the caller may use, in the catalogue's order."""
-        return [each for each in self._catalogue if self._policy.allows(caller, each.permission)]
+        return [each for each in self._catalogue if self._authority.allows(caller, each.permission, _resource(each))]
 
     def agent(self, agent_type: str, caller: Caller) -> AgentDefinition:
         """The agent of that type.
@@ -70,28 +82,38 @@ class Execution:
         definition = self._catalogue.find(agent_type)
         if definition is None:
             raise self._catalogue.unknown(agent_type, visible=[each.type for each in self.agents(caller)])
-        self._policy.require(caller, definition.permission)
+        self._authority.require(caller, definition.permission, _resource(definition))
         return definition
 
-    async def execute(self, request: Request, caller: Caller, *, deadline: Deadline) -> Answer:
+    async def execute(
+        self, request: Request, caller: Caller, *, deadline: Deadline, spend: Spend | None = None
+    ) -> Answer:
         """Runs the request to its answer.
+
+        Args:
+            request: What to do.
+            caller: For whom.
+            deadline: When at the latest.
+            spend: Told the tokens of the run at its end, whatever came of it.
 
         Raises:
             BullpenError: Any kind of `Refused`, `Unavailable` or `RunFailed`, or `Unexpected`.
         """
-        run = self._begin(request, caller, deadline)
+        run = self._begin(request, caller, deadline, spend)
         with run.record.kept(), run.model.as_current():
             async with self._lane(run) as lane:
                 result = await self._runner.run(lane.agent, request=request, caller=caller, schema=run.schema)
             return run.record.answer(result, lane)
 
-    async def stream(self, request: Request, caller: Caller, *, deadline: Deadline) -> AsyncGenerator[Event]:
+    async def stream(
+        self, request: Request, caller: Caller, *, deadline: Deadline, spend: Spend | None = None
+    ) -> AsyncGenerator[Event]:
         """The same, told as it happens: `Started`, then deltas and tool steps, and `Done` last.
 
         The generator must be iterated and closed by one task: the run is found by its model calls in that task's
         context.
         """
-        run = self._begin(request, caller, deadline)
+        run = self._begin(request, caller, deadline, spend)
         with run.record.kept(), run.model.as_current():
             async with self._lane(run) as lane, aclosing(self._steps(run, lane)) as steps:
                 yield run.started(lane)
@@ -106,7 +128,7 @@ class Execution:
     def _steps(self, run: _Run, lane: Lane) -> AsyncGenerator[Streamed]:
         return self._runner.stream(lane.agent, request=run.request, caller=run.caller, schema=run.schema)
 
-    def _begin(self, request: Request, caller: Caller, deadline: Deadline) -> _Run:
+    def _begin(self, request: Request, caller: Caller, deadline: Deadline, spend: Spend | None) -> _Run:
         definition = self.agent(request.agent_type, caller)
         if request.output_schema is None:
             schema = self._catalogue.schema(definition.type)
@@ -122,7 +144,15 @@ class Execution:
             agent_type=definition.type,
             deadline=deadline,
         )
-        return _Run(request, caller, schema, model, Record(model, counters=self._counters_of(definition)))
+        record = Record(
+            model,
+            caller=caller,
+            task_length=len(request.task),
+            counters=self._counters_of(definition),
+            audit=self._audit,
+            spend=spend,
+        )
+        return _Run(request, caller, schema, model, record)
 
     def _counters_of(self, definition: AgentDefinition) -> Counters:
         counters = self._counters.get(definition.type)
@@ -156,3 +186,7 @@ class Execution:
             f"Run {run.model.run_id} of agent '{run.request.agent_type}' outlived its deadline and was stopped. "
             "Send a longer `timeout`, or a smaller task."
         )
+
+
+def _resource(definition: AgentDefinition) -> Resource:
+    return Resource(kind="agent", id=definition.type)

@@ -1,19 +1,25 @@
-"""What is written down about a run: one log line and its metrics, whatever came of it."""
+"""What is written down about a run: one log line, one event of the audit trail and its metrics, whatever came of it."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Literal, TypeAlias
 
 import structlog
 
 from bullpen.agents import AgentDefinition
+from bullpen.caller import Caller
 from bullpen.errors import BullpenError, Cancelled, Unexpected
 from bullpen.llm.run import ModelRun
 from bullpen.messages import Answer, Json
 from bullpen.pool import Lane
+from bullpen.security.audit import Audit, EventType
 from bullpen.telemetry import Metrics
 
-__all__ = ["Counters", "Record"]
+__all__ = ["Counters", "Record", "Spend"]
+
+Spend: TypeAlias = Callable[[int], None]
+"""Hears how many tokens a run has used."""
 
 _log = structlog.get_logger("bullpen.execution")
 
@@ -41,9 +47,23 @@ class Record:
     failure. Either way the run is counted exactly once.
     """
 
-    def __init__(self, run: ModelRun, *, counters: Counters) -> None:
+    def __init__(
+        self,
+        run: ModelRun,
+        *,
+        caller: Caller,
+        task_length: int,
+        counters: Counters,
+        audit: Audit,
+        spend: Spend | None = None,
+    ) -> None:
+        """`task_length` is in characters: the audit trail knows how long a task was, and never what it said."""
         self._run = run
+        self._caller = caller
+        self._task_length = task_length
         self._counters = counters
+        self._audit = audit
+        self._spend = spend
         self._clock = run.deadline.clock
         self._started = self._clock.monotonic()
         self._wait = 0.0
@@ -97,8 +117,19 @@ class Record:
         self._counters.failed.inc()
         self._tell("error", self._clock.monotonic() - self._started, error=kind)
 
-    def _tell(self, status: str, duration: float, **extra: str) -> None:
+    def _tell(self, status: Literal["success", "error"], duration: float, **extra: str) -> None:
         self._counters.duration.observe(duration)
+        if self._spend is not None:
+            self._spend(self._run.input_tokens + self._run.output_tokens)
+        self._audit.record(
+            EventType.AGENT_EXECUTION,
+            self._caller,
+            outcome=status,
+            agent_type=self._counters.agent_type,
+            task_length=self._task_length,
+            run_id=self._run.run_id,
+            details=extra,
+        )
         _log.info(
             "run",
             run_id=self._run.run_id,

@@ -11,5 +11,6 @@ from bullpen.limits.policy import Policy, Subject
 from bullpen.limits.ports import EVENTS, Limiter, Verdict
 from bullpen.limits.rules import Rules
 from bullpen.limits.turnstile import Turnstile
+from bullpen.limits.visit import Visit
 
-__all__ = ["EVENTS", "Limiter", "Policy", "Rules", "Subject", "Turnstile", "Verdict", "rate_limit_headers"]
+__all__ = ["EVENTS", "Limiter", "Policy", "Rules", "Subject", "Turnstile", "Verdict", "Visit", "rate_limit_headers"]

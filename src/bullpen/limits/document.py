@@ -8,9 +8,9 @@ from typing import Any, Final, TypeAlias, cast
 import yaml
 
 from bullpen.errors import Misconfigured
-from bullpen.limits.rules import LEVELS, MOST, Level, Penalty, Rule, Rules
+from bullpen.limits.rules import BUILT_IN, LEVELS, MOST, Level, Penalty, Rule, Rules
 
-__all__ = ["read_rules"]
+__all__ = ["load_rules", "read_rules"]
 
 _SECTIONS: Final = ("levels", "tenants", "roles", "routes", "penalty")
 _NEEDS: Final = {"per": "rate", "burst": "rate", "tokens_burst": "tokens_per_minute"}
@@ -21,10 +21,10 @@ _Named: TypeAlias = dict[Level, Rule | None]
 
 
 def read_rules(path: Path, *, roles: Collection[str] | None = None, routes: Collection[str] | None = None) -> Rules:
-    """What the file says; an empty one limits nothing.
+    """What the file says. Without `levels` the built-in ones hold; `levels: {}` limits nothing.
 
     Args:
-        path: The file.
+        path: The file, which must be there.
         roles: The roles there are; an exception for another one is a mistake. None leaves them unchecked.
         routes: The same for routes.
 
@@ -38,6 +38,11 @@ def read_rules(path: Path, *, roles: Collection[str] | None = None, routes: Coll
     return rules
 
 
+def load_rules(path: Path, *, roles: Collection[str] | None = None, routes: Collection[str] | None = None) -> Rules:
+    """What `read_rules` finds; the built-in limits where there is no file."""
+    return read_rules(path, roles=roles, routes=routes) if path.exists() else BUILT_IN
+
+
 def _root(path: Path) -> yaml.Node | None:
     try:
         return yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
@@ -46,7 +51,7 @@ def _root(path: Path) -> yaml.Node | None:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise Misconfigured(f"{path}:{line}: this is not YAML ({error.problem}).") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise Misconfigured(f"{path}:1: this is not YAML.") from error
 
 
@@ -59,17 +64,17 @@ class _Reader:
 
     def rules(self, root: yaml.Node | None, *, roles: Collection[str] | None, routes: Collection[str] | None) -> Rules:
         if root is None or _value(root) is None:
-            return Rules()
+            return BUILT_IN
         sections = dict(self._entries(root, what="section", known=_SECTIONS))
         return Rules(
-            levels=self._levels(sections.get("levels")),
+            levels=self._levels(sections["levels"]) if "levels" in sections else BUILT_IN.levels,
             tenants=self._exceptions(sections.get("tenants"), what="tenant", known=None),
             roles=self._exceptions(sections.get("roles"), what="role", known=roles),
             routes=self._exceptions(sections.get("routes"), what="route", known=routes),
             penalty=self._penalty(sections.get("penalty")),
         )
 
-    def _levels(self, node: yaml.Node | None) -> Mapping[Level, Rule]:
+    def _levels(self, node: yaml.Node) -> Mapping[Level, Rule]:
         found: dict[Level, Rule] = {}
         for level, rule_node in self._entries(node, what="level", known=LEVELS):
             rule = self._rule(rule_node)
@@ -101,7 +106,7 @@ class _Reader:
         found = {}
         for name, below in self._entries(node, what="field", known=most):
             number = _value(below)
-            if type(number) is int and 1 <= number <= most[name]:
+            if _is_plain(below) and type(number) is int and 1 <= number <= most[name]:
                 found[name] = number
             else:
                 self._note(below, f"`{name}` must be a whole number from 1 to {most[name]}, and is {_told(below)}.")
@@ -142,6 +147,11 @@ def _value(node: yaml.Node) -> Any:
         return _construct(node)
     except (yaml.YAMLError, ValueError):  # a date that is none
         return node
+
+
+def _is_plain(node: yaml.Node) -> bool:
+    """YAML also takes 0100 for 64 and 1:40 for 100; nobody who writes a limit means that."""
+    return isinstance(node, yaml.ScalarNode) and node.value.isdecimal() and not node.value.startswith("0")
 
 
 def _told(node: yaml.Node) -> str:

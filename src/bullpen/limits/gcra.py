@@ -75,7 +75,8 @@ def admits(limit: Limit, *, backlog: int, cost: int) -> bool:
 
 def poured(limit: Limit, *, backlog: int, cost: int) -> int:
     """The backlog once `cost` units are in, or out again when it is negative."""
-    return min(2 * MAX_TICKS, max(0, backlog + cost * limit.cell))
+    ticks = max(-MAX_TICKS, min(MAX_TICKS, cost * limit.cell))
+    return min(2 * MAX_TICKS, max(0, backlog + ticks))
 
 
 def remaining(limit: Limit, *, backlog: int) -> int:

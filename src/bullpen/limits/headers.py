@@ -6,6 +6,7 @@ to be had now, and `t` seconds until all of the burst is, or, after a refusal, u
 """
 
 import math
+from functools import lru_cache
 from typing import Final
 
 from bullpen.limits.gcra import MICROSECONDS
@@ -31,10 +32,14 @@ def rate_limit_headers(verdict: Verdict) -> dict[str, str]:
 
 
 def _rate_policy(standing: Standing) -> str:
-    bucket = standing.charge.bucket
-    limit = bucket.limit
-    unit = "" if bucket.unit == "requests" else f';qu="{bucket.unit}"'
-    return f'"{bucket.name}";q={limit.rate}{unit};w={limit.per // MICROSECONDS or 1};bullpen-burst={limit.burst}'
+    bucket, limit = standing.charge.bucket, standing.limit
+    return _rate_words(bucket.name, bucket.unit, limit.rate, limit.per, limit.burst)
+
+
+@lru_cache(maxsize=1024)  # they are as many as the rules have limits
+def _rate_words(name: str, unit: str, rate: int, per: int, burst: int) -> str:
+    counted = "" if unit == "requests" else f';qu="{unit}"'
+    return f'"{name}";q={rate}{counted};w={per // MICROSECONDS or 1};bullpen-burst={burst}'
 
 
 def _rate_state(standing: Standing) -> str:

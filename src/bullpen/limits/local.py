@@ -2,26 +2,26 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from itertools import count
+from itertools import count, islice
 from typing import Final
 
 from bullpen.clock import Clock, SystemClock
-from bullpen.limits.gcra import MICROSECONDS, admits, drained, poured
+from bullpen.limits.gcra import MICROSECONDS, Limit, admits, drained, poured
 from bullpen.limits.ports import Bucket, Cap, Charge, Lease, Occupancy, Reason, Standing, Verdict
 
 __all__ = ["LocalLimiter"]
 
 _MAX_KEYS: Final = 100_000
+_COUNTED: Final = 10_000  # buckets looked at to say how many are in use: a few milliseconds
 
 
 class _Level:
     """What is kept of one bucket: I.371's X and LCT, since when it has not been empty, and a penalty's end."""
 
-    __slots__ = ("backlog", "blocked", "bucket", "limit", "replicas", "seen", "since")
+    __slots__ = ("backlog", "blocked", "limit", "replicas", "seen", "since")
 
-    def __init__(self, bucket: Bucket, replicas: int, now: int) -> None:
-        self.bucket = bucket.shared_by(replicas)
-        self.limit = self.bucket.limit
+    def __init__(self, limit: Limit, replicas: int, now: int) -> None:
+        self.limit = limit.shared_by(replicas)
         self.replicas = replicas
         self.backlog = 0
         self.seen = self.since = self.blocked = now
@@ -33,6 +33,10 @@ class _Level:
         if not self.backlog:
             self.since = now
         return self.backlog
+
+    def is_used(self, now: int) -> bool:
+        """Whether it can be told from a new one."""
+        return self.drain(now) > 0 or self.blocked > now
 
     def refusal(self, charge: Charge, now: int) -> Reason | None:
         """Why not; None when there is room."""
@@ -50,6 +54,30 @@ class _Level:
             self.blocked = now + bucket.excess_block
 
 
+class _Places:
+    """Who is inside under one cap, and until when."""
+
+    __slots__ = ("_soonest", "_until")
+
+    def __init__(self) -> None:
+        self._until: dict[str, int] = {}
+        self._soonest = 0  # no place expires before
+
+    def used(self, now: int) -> int:
+        """How many have not expired."""
+        if self._until and self._soonest <= now:
+            self._until = {held: until for held, until in self._until.items() if until > now}
+            self._soonest = min(self._until.values(), default=0)
+        return len(self._until)
+
+    def hold(self, lease: str, until: int) -> None:
+        self._soonest = min(self._soonest, until) if self._until else until
+        self._until[lease] = until
+
+    def release(self, lease: str) -> None:
+        self._until.pop(lease, None)
+
+
 class LocalLimiter:
     """Implements `Limiter` in memory.
 
@@ -65,23 +93,23 @@ class LocalLimiter:
         self._max_keys = max_keys
         self._clock = clock or SystemClock()
         self._levels: OrderedDict[str, _Level] = OrderedDict()
-        self._leases: OrderedDict[str, dict[str, int]] = OrderedDict()
+        self._places: OrderedDict[str, _Places] = OrderedDict()
         self._unswept = 0
         self._numbers = count()
 
     def __len__(self) -> int:
         """Buckets and caps in memory."""
-        return len(self._levels) + len(self._leases)
+        return len(self._levels) + len(self._places)
 
     async def admit(self, charges: Sequence[Charge], *, caps: Sequence[Cap] = (), lease: float = 300.0) -> Verdict:
         """See `Limiter.admit`."""
         now, replicas = self._now(), self._replicas()
         levels = [self._level(charge.bucket, replicas, now) for charge in charges]
         if replicas > 1:
-            charges = [Charge(level.bucket, charge.cost) for level, charge in zip(levels, charges, strict=True)]
             caps = [cap.shared_by(replicas) for cap in caps]
         reasons = [level.refusal(charge, now) for level, charge in zip(levels, charges, strict=True)]
-        full = [self._used(cap, now) >= cap.most for cap in caps]
+        used = [self._used(cap, now) for cap in caps]
+        full = [taken >= cap.most for taken, cap in zip(used, caps, strict=True)]
         admitted = not any(reasons) and not any(full)
         held = self._hold(caps, now, round(lease * MICROSECONDS)) if admitted and caps else None
         standings = []
@@ -90,14 +118,14 @@ class LocalLimiter:
                 level.backlog = poured(level.limit, backlog=level.backlog, cost=charge.cost)
             elif reason:
                 level.penalise(charge.bucket, reason, now)
-            standings.append(Standing(charge, level.backlog, reason, max(0, level.blocked - now)))
+            standings.append(Standing(charge, level.limit, level.backlog, reason, max(0, level.blocked - now)))
         self._tidy(now)
-        return Verdict(admitted, tuple(standings), self._occupancies(caps, full), held, now)
+        return Verdict(admitted, tuple(standings), _occupancies(caps, used, full, admitted=admitted), held, now)
 
-    async def correct(self, charges: Sequence[Charge]) -> None:
-        """See `Limiter.correct`."""
+    async def settle(self, verdict: Verdict, *, tokens: int) -> None:
+        """See `Limiter.settle`."""
         now, replicas = self._now(), self._replicas()
-        for bucket, cost in charges:
+        for bucket, cost in verdict.owed(tokens):
             level = self._level(bucket, replicas, now)
             level.backlog = poured(level.limit, backlog=level.backlog, cost=cost)
         self._tidy(now)
@@ -105,10 +133,15 @@ class LocalLimiter:
     async def release(self, lease: Lease) -> None:
         """See `Limiter.release`."""
         for slot in lease.slots:
-            places = self._leases.get(slot, {})
-            places.pop(lease.id, None)
-            if not places:
-                self._leases.pop(slot, None)
+            if places := self._places.get(slot):
+                places.release(lease.id)
+
+    async def active(self) -> int:
+        """See `Limiter.active`."""
+        now = self._now()
+        looked_at = min(len(self._levels), _COUNTED)
+        used = sum(level.is_used(now) for level in islice(self._levels.values(), looked_at))
+        return round(used * len(self._levels) / looked_at) if looked_at else 0
 
     def _now(self) -> int:
         return round(self._clock.monotonic() * MICROSECONDS)
@@ -116,7 +149,7 @@ class LocalLimiter:
     def _level(self, bucket: Bucket, replicas: int, now: int) -> _Level:
         level = self._levels.get(bucket.slot)
         if level is None or level.replicas != replicas:
-            level = self._levels[bucket.slot] = _Level(bucket, replicas, now)
+            level = self._levels[bucket.slot] = _Level(bucket.limit, replicas, now)
             self._unswept += 2
         level.drain(now)
         return level
@@ -125,7 +158,7 @@ class LocalLimiter:
         """Looks at two old buckets for each new one, so that empty ones go faster than others come."""
         for _ in range(min(self._unswept, len(self._levels))):
             slot, level = next(iter(self._levels.items()))
-            if level.drain(now) or level.blocked > now:
+            if level.is_used(now):
                 self._levels.move_to_end(slot)
             else:
                 del self._levels[slot]
@@ -134,32 +167,33 @@ class LocalLimiter:
             self._levels.popitem(last=False)
 
     def _used(self, cap: Cap, now: int) -> int:
-        places = self._leases.get(cap.slot)
-        if places is None:
-            return 0
-        if len(places) >= cap.most:
-            for expired in [held for held, until in places.items() if until <= now]:
-                del places[expired]
-        return len(places)
+        places = self._places.get(cap.slot)
+        return 0 if places is None else places.used(now)
 
     def _hold(self, caps: Sequence[Cap], now: int, lasting: int) -> Lease:
         lease = Lease(str(next(self._numbers)), tuple(cap.slot for cap in caps))
         for slot in lease.slots:
-            self._drop_expired(now)
-            self._leases.setdefault(slot, {})[lease.id] = now + lasting
+            places = self._places.get(slot)
+            if places is None:
+                self._drop_unused(now)
+                places = self._places[slot] = _Places()
+            places.hold(lease.id, now + lasting)
         return lease
 
-    def _drop_expired(self, now: int) -> None:
-        """Looks at the slot that was looked at longest ago: nobody may ever ask for it again."""
-        if self._leases:
-            slot, places = next(iter(self._leases.items()))
-            if any(until > now for until in places.values()):
-                self._leases.move_to_end(slot)
+    def _drop_unused(self, now: int) -> None:
+        """Looks at the two slots that were looked at longest ago: nobody may ever ask for them again."""
+        for _ in range(min(2, len(self._places))):
+            slot, places = next(iter(self._places.items()))
+            if places.used(now):
+                self._places.move_to_end(slot)
             else:
-                del self._leases[slot]
+                del self._places[slot]
 
-    def _occupancies(self, caps: Sequence[Cap], full: Sequence[bool]) -> tuple[Occupancy, ...]:
-        return tuple(
-            Occupancy(cap, len(self._leases.get(cap.slot, ())), "concurrent" if is_full else None)
-            for cap, is_full in zip(caps, full, strict=True)
-        )
+
+def _occupancies(
+    caps: Sequence[Cap], used: Sequence[int], full: Sequence[bool], *, admitted: bool
+) -> tuple[Occupancy, ...]:
+    return tuple(
+        Occupancy(cap, taken + admitted, "concurrent" if is_full else None)
+        for cap, taken, is_full in zip(caps, used, full, strict=True)
+    )

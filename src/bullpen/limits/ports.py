@@ -50,11 +50,6 @@ class Bucket:
         limit = self.limit
         object.__setattr__(self, "slot", f"{self.name}:{limit.rate}/{limit.per}/{limit.burst}:{self.key}")
 
-    def shared_by(self, replicas: int) -> "Bucket":
-        """This bucket as one of so many replicas keeps it."""
-        share = self.limit.shared_by(replicas)
-        return replace(self, limit=share)
-
 
 class Charge(NamedTuple):
     """So many units from one bucket. A cost of 0 only asks whether the bucket is overfull."""
@@ -63,21 +58,28 @@ class Charge(NamedTuple):
     cost: int = 1
 
 
-class Cap(NamedTuple):
-    """At most so many requests of one subject at a time; `name` and `key` as in `Bucket`."""
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """At most so many requests of one subject at a time.
+
+    Attributes:
+        name: The level, such as `user-concurrent`; a metric label.
+        key: As in `Bucket`.
+        most: How many, 1 or more.
+        slot: The cap's name among all caps. A changed `most` counts the same requests.
+    """
 
     name: str
     key: str
     most: int
+    slot: str = field(init=False, repr=False, compare=False)
 
-    @property
-    def slot(self) -> str:
-        """The cap's name among all caps; a changed `most` counts the same requests."""
-        return f"{self.name}:{self.key}"
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "slot", f"{self.name}:{self.key}")
 
     def shared_by(self, replicas: int) -> "Cap":
         """This cap as one of so many replicas keeps it."""
-        return self._replace(most=max(1, self.most // max(1, replicas)))
+        return replace(self, most=max(1, self.most // max(1, replicas)))
 
 
 class Lease(NamedTuple):
@@ -93,12 +95,14 @@ class Standing(NamedTuple):
 
     Attributes:
         charge: What was asked of it.
+        limit: By which it was decided: the bucket's, or one replica's share of it.
         backlog: Ticks in it, this charge included if it was admitted.
         reason: Why it said no; None when it did not.
         blocked: Microseconds of penalty left.
     """
 
     charge: Charge
+    limit: Limit
     backlog: int
     reason: Reason | None
     blocked: int
@@ -111,19 +115,19 @@ class Standing(NamedTuple):
     @property
     def remaining(self) -> int:
         """Units to be had now."""
-        return 0 if self.blocked else gcra.remaining(self.charge.bucket.limit, backlog=self.backlog)
+        return 0 if self.blocked else gcra.remaining(self.limit, backlog=self.backlog)
 
     @property
     def reset(self) -> float:
         """Seconds until the whole burst can be had."""
-        return max(self.blocked, gcra.reset(self.charge.bucket.limit, backlog=self.backlog)) / MICROSECONDS
+        return max(self.blocked, gcra.reset(self.limit, backlog=self.backlog)) / MICROSECONDS
 
     @property
     def retry_after(self) -> float:
         """Seconds until the same charge is admitted, if nobody else comes; 0 unless it was refused here."""
         if self.reason is None:
             return 0.0
-        until = gcra.wait(self.charge.bucket.limit, backlog=self.backlog, cost=self.charge.cost)
+        until = gcra.wait(self.limit, backlog=self.backlog, cost=self.charge.cost)
         return max(self.blocked, until) / MICROSECONDS
 
 
@@ -176,6 +180,21 @@ class Verdict(NamedTuple):
         return tuple(level for level in levels if level.reason is not None)
 
     @property
+    def counts_tokens(self) -> bool:
+        """Whether a level that counts tokens was asked."""
+        return any(bucket.unit == "tokens" for (bucket, _), *_ in self.standings)
+
+    @property
+    def reserved(self) -> int:
+        """Tokens taken, at every level that counts them."""
+        return max((cost for (bucket, cost), *_ in self.standings if bucket.unit == "tokens"), default=0)
+
+    def owed(self, tokens: int) -> list[Charge]:
+        """What the levels that count tokens are still to be charged, so many being used; negative for too many."""
+        charges = [Charge(bucket, tokens - cost) for (bucket, cost), *_ in self.standings if bucket.unit == "tokens"]
+        return [charge for charge in charges if charge.cost]
+
+    @property
     def retry_after(self) -> float:
         """Seconds until every level that said no may say yes; 0 when none did."""
         return max((level.retry_after for level in self.denials), default=0.0)
@@ -199,14 +218,18 @@ class Limiter(Protocol):
         """
         ...
 
-    async def correct(self, charges: Sequence[Charge]) -> None:
-        """Takes what a reservation fell short of, or gives back (a negative cost) what it had too much.
+    async def settle(self, verdict: Verdict, *, tokens: int) -> None:
+        """Takes what the reservation fell short of, or gives back what it had too much; to be called once.
 
-        Nothing is checked: it has been used already. A bucket may end up overfull, and then admits nothing until it
-        has drained to its capacity.
+        Nothing is checked: the tokens have been used already. A bucket may end up overfull, and then admits nothing
+        until it has drained to its capacity.
         """
         ...
 
     async def release(self, lease: Lease) -> None:
         """Gives the places back; twice is as good as once."""
+        ...
+
+    async def active(self) -> int:
+        """How many buckets are not empty, or serve a penalty: exact while they are few, an estimate beyond."""
         ...

@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import Final
 from uuid import uuid4
 
-from redis.asyncio import Redis
+from redis.asyncio import Redis, RedisCluster
 
 from bullpen.errors import DependencyDown
 from bullpen.stores.redis import redis_errors
@@ -30,7 +30,7 @@ class Presence:
     Failure mode: the last number stands while Redis is away, and never falls below `least`.
     """
 
-    def __init__(self, client: Redis, *, least: int = 1, every: float = 5.0) -> None:
+    def __init__(self, client: Redis | RedisCluster, *, least: int = 1, every: float = 5.0) -> None:
         """`least` is `LIMITS__REPLICAS`; `every` is in seconds."""
         self._client = client
         self._least = least

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final, cast
 from uuid import uuid4
 
-from redis.asyncio import Redis
+from redis.asyncio import Redis, RedisCluster
 from redis.exceptions import NoScriptError
 
 from bullpen.limits.gcra import MAX_TICKS, MICROSECONDS
@@ -22,6 +22,21 @@ PREFIX: Final = "bullpen:{rl}:"
 _SCRIPT: Final = Path(__file__).with_name("admit.lua").read_text("utf-8")
 _SHA: Final = sha1(_SCRIPT.encode(), usedforsecurity=False).hexdigest()
 _REASONS: Final[tuple[Reason | None, ...]] = (None, "burst", "excess", "blocked")
+_COUNT: Final = """
+local cursor, seen, used = '0', 0, 0
+repeat
+  local found = redis.call('SCAN', cursor, 'COUNT', 500)
+  cursor, seen = found[1], seen + #found[2]
+  for _, key in ipairs(found[2]) do
+    if string.find(key, KEYS[1], 1, true) == 1 and string.find(key, '^[%w-]+:%d+/', #KEYS[1] + 1) then
+      used = used + 1
+    end
+  end
+until cursor == '0' or seen >= tonumber(ARGV[1])
+if cursor == '0' then return used end
+return math.floor(used * redis.call('DBSIZE') / seen)
+"""
+_LOOKED_AT: Final = 4000  # keys: about a millisecond of the server's
 _HEAD: Final = 2  # of the answer: now, and whether it was admitted
 
 
@@ -29,10 +44,10 @@ class RedisLimiter:
     """Implements `Limiter` on Redis' own clock, in one round trip, whatever the number of levels.
 
     Failure mode: raises `DependencyDown`; how long that takes is up to the client. A script the server has lost, by a
-    restart or a flush, is sent again at once. On Redis Cluster all limits live on one shard.
+    restart or a flush, is sent again at once. On a cluster all limits live on one shard.
     """
 
-    def __init__(self, client: Redis) -> None:
+    def __init__(self, client: Redis | RedisCluster) -> None:
         """Uses `client`, and leaves closing it to its owner."""
         self._client = client
         self._name = uuid4().hex  # no other replica's leases have it
@@ -48,8 +63,11 @@ class RedisLimiter:
         arguments += [cap.most for cap in caps]
         return _verdict(await self._run(keys, arguments), charges, caps, held)
 
-    async def correct(self, charges: Sequence[Charge]) -> None:
-        """See `Limiter.correct`."""
+    async def settle(self, verdict: Verdict, *, tokens: int) -> None:
+        """See `Limiter.settle`."""
+        charges = verdict.owed(tokens)
+        if not charges:
+            return
         arguments: list[str | int] = [len(charges), 1, "", 0]
         for bucket, cost in charges:
             arguments += _asked(bucket, cost)
@@ -62,6 +80,11 @@ class RedisLimiter:
                 for slot in lease.slots:
                     pipe.zrem(_key(slot), lease.id)
                 await pipe.execute()
+
+    async def active(self) -> int:
+        """See `Limiter.active`; looks at no more than some thousand keys, in one round trip."""
+        with redis_errors():
+            return int(await self._client.eval(_COUNT, 1, PREFIX, _LOOKED_AT))
 
     def _lease(self, caps: Sequence[Cap]) -> Lease:
         return Lease(f"{self._name}:{next(self._numbers)}", tuple(cap.slot for cap in caps))
@@ -92,7 +115,7 @@ def _verdict(answer: Sequence[int], charges: Sequence[Charge], caps: Sequence[Ca
     admitted = bool(answer[1])
     after = _HEAD + 3 * len(charges)
     standings = tuple(
-        Standing(charge, answer[at], _REASONS[answer[at + 1]], answer[at + 2])
+        Standing(charge, charge.bucket.limit, answer[at], _REASONS[answer[at + 1]], answer[at + 2])
         for charge, at in zip(charges, range(_HEAD, after, 3), strict=True)
     )
     occupancies = tuple(

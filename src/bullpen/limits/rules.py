@@ -6,7 +6,7 @@ from typing import Final, Literal, TypeAlias, get_args
 
 from bullpen.limits.gcra import MICROSECONDS, Limit
 
-__all__ = ["LEVELS", "MOST", "UNLIMITED", "Level", "Penalty", "Rule", "Rules", "merged", "most_generous"]
+__all__ = ["BUILT_IN", "LEVELS", "MOST", "UNLIMITED", "Level", "Penalty", "Rule", "Rules", "merged", "most_generous"]
 
 Level: TypeAlias = Literal["user", "api_key", "department", "tenant", "address", "route", "global"]
 LEVELS: Final[tuple[Level, ...]] = get_args(Level)
@@ -92,6 +92,16 @@ class Rules:
     roles: _Exceptions = field(default_factory=dict)
     routes: _Exceptions = field(default_factory=dict)
     penalty: Penalty | None = None
+
+
+BUILT_IN: Final = Rules(
+    levels={
+        "user": Rule(rate=100, per=60, burst=10, concurrent=20),
+        "address": Rule(rate=300, per=60, burst=60),
+        "tenant": Rule(tokens_per_minute=500_000),
+    }
+)
+"""What holds where nothing is said, as in the shipped `config/limits.yaml`: losing the file opens nothing."""
 
 
 def merged(rule: Rule, exception: Rule | None) -> Rule:

@@ -67,9 +67,15 @@ class StandbyLimiter:
 
         return await self._answer(lambda: self._shared.admit(charges, caps=caps, lease=lease), alone)
 
-    async def correct(self, charges: Sequence[Charge]) -> None:
-        """See `Limiter.correct`. Whoever limits now is corrected, even if the other one admitted."""
-        await self._answer(lambda: self._shared.correct(charges), lambda: self._own.correct(charges))
+    async def settle(self, verdict: Verdict, *, tokens: int) -> None:
+        """See `Limiter.settle`. What a Redis that is away has reserved too much drains there by itself."""
+        if verdict.degraded:
+            await self._own.settle(verdict, tokens=tokens)
+        else:
+            beyond = max(tokens, verdict.reserved)
+            await self._answer(
+                lambda: self._shared.settle(verdict, tokens=tokens), lambda: self._own.settle(verdict, tokens=beyond)
+            )
 
     async def release(self, lease: Lease) -> None:
         """See `Limiter.release`. A place held in a Redis that is away stays taken until its lease expires."""
@@ -78,21 +84,26 @@ class StandbyLimiter:
         else:
             await self._answer(lambda: self._shared.release(lease), _nothing)
 
+    async def active(self) -> int:
+        """See `Limiter.active`."""
+        return await self._answer(self._shared.active, self._own.active)
+
     async def aclose(self) -> None:
         """Stops probing."""
-        while self._probing is not None:
-            self._probing.cancel()
-            await asyncio.wait((self._probing,), timeout=1)
+        probing = self._probing
+        while probing is not None and not probing.done():
+            probing.cancel()
+            await asyncio.wait((probing,), timeout=1)
 
-    async def _answer(self, ask: Callable[[], Coroutine[None, None, _T]], alone: Callable[[], Awaitable[_T]]) -> _T:
+    async def _answer(self, ask: Callable[[], Coroutine[Any, Any, _T]], alone: Callable[[], Awaitable[_T]]) -> _T:
         if not self.degraded:
             try:
-                return await self._in_time(ask())
+                return await self._in_time(ask(), self._patience)
             except (DependencyDown, TimeoutError) as error:
                 self._degrade(error)
         return await alone()
 
-    async def _in_time(self, question: Coroutine[None, None, _T]) -> _T:
+    async def _in_time(self, question: Coroutine[Any, Any, _T], patience: float) -> _T:
         """Waits no longer than that, even for a question that does not heed being cancelled.
 
         One that has just written to a socket may not: `asyncio.wait_for`, which the client uses, swallows a
@@ -102,7 +113,7 @@ class StandbyLimiter:
         self._asking.add(asking)
         asking.add_done_callback(self._forget)
         try:
-            done, _ = await asyncio.wait((asking,), timeout=self._patience)
+            done, _ = await asyncio.wait((asking,), timeout=patience)
         except asyncio.CancelledError:
             asking.cancel()
             raise
@@ -121,7 +132,8 @@ class StandbyLimiter:
         """Begins the degraded mode, unless a request beside this one has already."""
         if self._probing is None:
             self._gauge.set(1)
-            _log.warning("limits_degraded", reason=type(error).__name__, remedy="Look after Redis; probing until then.")
+            reason = str(error) or "Redis did not answer in time."
+            _log.warning("limits_degraded", reason=reason, remedy="Look after Redis; probing until then.")
             self._probing = asyncio.create_task(self._probe())
 
     async def _probe(self) -> None:
@@ -140,8 +152,7 @@ class StandbyLimiter:
 
     async def _answers(self) -> bool:
         try:
-            async with asyncio.timeout(_PROBE_PATIENCE):
-                await self._shared.admit(_PROBE)
+            await self._in_time(self._shared.admit(_PROBE), _PROBE_PATIENCE)
         except (DependencyDown, TimeoutError):
             return False
         return True

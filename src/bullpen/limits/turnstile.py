@@ -18,21 +18,27 @@ class Turnstile:
 
     Attributes:
         policy: What holds now; replacing it changes the limits of the next request.
+        degraded: Whether this replica decided alone, the last time it was asked.
     """
 
     def __init__(self, *, policy: Policy, limiter: Limiter, metrics: Metrics) -> None:
         self.policy = policy
+        self.degraded = False
         self._limiter = limiter
         self._limited = metrics.rate_limited_total
 
-    async def enter(self, subject: Subject, *, requests: int = 1, tokens: int = 0, lease: float = 300.0) -> Verdict:
+    async def enter(
+        self, subject: Subject, *, requests: int = 1, tokens: int | None = None, lease: float | None = 300.0
+    ) -> Verdict:
         """Charges every level that applies, all or none.
 
         Args:
             subject: Who asks for what.
             requests: How many this counts for, as for a batch.
-            tokens: An estimate to reserve; 0 only refuses those who have used too many.
-            lease: Seconds after which its places under the caps are free again, whatever became of it.
+            tokens: An estimate to reserve; 0 only refuses those who have used too many. None asks nobody: what runs
+                no model is nothing that a caller who owes tokens must wait for.
+            lease: Seconds after which its places under the caps are free again, whatever became of it. None takes no
+                place: a request that is let in for more has one already.
 
         Returns:
             What to tell the caller, and to `leave` with.
@@ -42,26 +48,26 @@ class Turnstile:
         """
         buckets, token_buckets, caps = self.policy.applying(subject)
         charges = [Charge(bucket, requests) for bucket in buckets]
-        charges += [Charge(bucket, tokens) for bucket in token_buckets]
-        verdict = await self._limiter.admit(charges, caps=caps, lease=lease)
+        if tokens is not None:
+            charges += [Charge(bucket, tokens) for bucket in token_buckets]
+        verdict = await self._limiter.admit(charges, caps=caps if lease else (), lease=lease or 0)
+        self.degraded = verdict.degraded
         if not verdict.admitted:
             raise self._refused(verdict, subject)
         return verdict
 
     async def settle(self, verdict: Verdict, *, tokens: int) -> None:
         """Corrects what `enter` reserved to what was used. To be called once."""
-        owed = [
-            Charge(bucket, tokens - reserved)
-            for (bucket, reserved), *_ in verdict.standings
-            if bucket.unit == "tokens" and tokens != reserved
-        ]
-        if owed:
-            await self._limiter.correct(owed)
+        await self._limiter.settle(verdict, tokens=tokens)
 
     async def leave(self, verdict: Verdict) -> None:
         """Gives the places under the caps back."""
         if verdict.lease is not None:
             await self._limiter.release(verdict.lease)
+
+    async def active(self) -> int:
+        """How many buckets are in use, for those who look after the service; an estimate when they are many."""
+        return await self._limiter.active()
 
     def _refused(self, verdict: Verdict, subject: Subject) -> RateLimited:
         denials = verdict.denials
@@ -81,4 +87,6 @@ class Turnstile:
             f"Too many requests at the level {names}. Try again in {max(1.0, verdict.retry_after):.0f} s.",
             retry_after=verdict.retry_after,
             headers=rate_limit_headers(verdict),
+            event=EVENTS[denials[0].reason or "excess"],
+            level=denials[0].name,
         )

@@ -1,6 +1,6 @@
 """How one model call is made, and where an OpenAI-compatible endpoint is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from bullpen.errors import Misconfigured
@@ -54,4 +54,4 @@ class Endpoint:
     """A server that speaks OpenAI's chat wire, such as vLLM, Ollama or LM Studio. A local one needs no key."""
 
     base_url: str
-    api_key: str | None = None
+    api_key: str | None = field(default=None, repr=False)

@@ -1,4 +1,4 @@
-"""The official SDKs' clients: one for each provider and address, shared by every model, closed together.
+"""The official SDKs' clients: one for each key and address, shared by every model, closed together.
 
 Everything is given explicitly, so that no SDK takes a key or an address from the environment. They retry nothing and
 bound only the time to connect: the guard does both. aiohttp is under them: it costs 0.7 ms a call less than httpx.
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import httpx2
 
+from bullpen.llm.keys import Key
 from bullpen.llm.responses import note
 
 if TYPE_CHECKING:
@@ -29,16 +30,16 @@ class Clients:
     """Makes a client when it is first asked for. That needs no event loop: connections open on first use."""
 
     def __init__(self) -> None:
-        self._made: dict[tuple[str, str, str], Any] = {}
+        self._made: dict[tuple[str, Key, str], Any] = {}
 
-    def openai(self, *, api_key: str, base_url: str | None = None) -> "AsyncOpenAI":
+    def openai(self, *, key: Key, base_url: str | None = None) -> "AsyncOpenAI":
         """A client for OpenAI, or for an endpoint that speaks its wire."""
-        client: AsyncOpenAI = self._shared("openai", "AsyncOpenAI", api_key, base_url or _OPENAI_URL)
+        client: AsyncOpenAI = self._shared("openai", "AsyncOpenAI", key, base_url or _OPENAI_URL)
         return client
 
-    def anthropic(self, *, api_key: str, base_url: str | None = None) -> "AsyncAnthropic":
+    def anthropic(self, *, key: Key, base_url: str | None = None) -> "AsyncAnthropic":
         """A client for Anthropic."""
-        client: AsyncAnthropic = self._shared("anthropic", "AsyncAnthropic", api_key, base_url or _ANTHROPIC_URL)
+        client: AsyncAnthropic = self._shared("anthropic", "AsyncAnthropic", key, base_url or _ANTHROPIC_URL)
         return client
 
     async def aclose(self) -> None:
@@ -47,11 +48,12 @@ class Clients:
             _, client = self._made.popitem()
             await client.close()
 
-    def _shared(self, sdk: str, kind: str, api_key: str, url: str) -> Any:
-        key = (sdk, api_key, url)
-        if key not in self._made:
-            self._made[key] = _client(sdk, kind, api_key, url)
-        return self._made[key]
+    def _shared(self, sdk: str, kind: str, key: Key, url: str) -> Any:
+        made = self._made.get((sdk, key, url))
+        if made is None:
+            made = self._made[sdk, key, url] = _client(sdk, kind, key.text, url)
+            key.lend(made)
+        return made
 
 
 def _client(sdk: str, kind: str, api_key: str, url: str) -> Any:

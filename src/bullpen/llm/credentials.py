@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from agno.exceptions import ModelAuthenticationError
 from agno.models.base import Model
 
 from bullpen.errors import Misconfigured
+from bullpen.llm.keys import Key
 from bullpen.llm.ports import ModelName
 
 __all__ = ["check_credentials", "lend"]
@@ -23,15 +24,17 @@ _CREDENTIALS: Final = ("api_key", "auth_token")
 _VARIABLE: Final = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*_(?:KEY|TOKEN)\b")
 
 
-def lend(model: Model, keys: Mapping[str, str]) -> None:
+def lend(model: Model, keys: Mapping[str, Key]) -> None:
     """Gives a user's own model of OpenAI or Anthropic the server's key, if it has no key and no address of its own.
 
-    Agno would look in the environment, where a key that came as a file is not.
+    Agno would look in the environment, where a key that came as a file is not. A copy of a model that was lent the key
+    has it already, and follows it all the same.
     """
-    provider = _OFFICIAL.get(_kind(model), "")
-    if provider in keys and not _has(model, *_CREDENTIALS, *_CLIENTS, "base_url", "client_params"):
-        lent: Any = model
-        lent.api_key = keys[provider]
+    key = keys.get(_OFFICIAL.get(_kind(model), ""))
+    if key is None or _has(model, "auth_token", *_CLIENTS, "base_url", "client_params"):
+        return
+    if getattr(model, "api_key", None) in {None, "", key.text}:
+        key.lend(model)
 
 
 def check_credentials(model: Model, name: ModelName) -> None:

@@ -9,6 +9,7 @@ from bullpen.llm.call import CallSettings, Endpoint
 from bullpen.llm.clients import Clients
 from bullpen.llm.credentials import check_credentials, lend
 from bullpen.llm.guarded import GuardedModel, guarded
+from bullpen.llm.keys import NO_KEY, Key
 from bullpen.llm.metered import Link, Meter
 from bullpen.llm.names import OFFLINE, TIERS, Names
 from bullpen.llm.ports import Budget, ModelName, Prices, UsageSink
@@ -50,13 +51,18 @@ class Models:
             providers: Further providers: what makes a model of an id.
             known: Gets the name of every model guarded here, so that it may be a metric label.
         """
-        keys = {provider: key for provider, key in keys.items() if key}
+        self._keys = {provider: Key(key) for provider, key in keys.items() if key}
+        self._endpoint_keys = {name: Key(each.api_key or NO_KEY) for name, each in (endpoints or {}).items()}
         self.known: set[ModelName] = set() if known is None else known
-        self._keys = keys
-        self._names = Names(default=default, aliases=aliases, providers=frozenset(keys))
+        self._names = Names(default=default, aliases=aliases, providers=frozenset(self._keys))
         self._clients = Clients()
         self._providers = Providers(
-            clients=self._clients, keys=keys, base_urls=base_urls, endpoints=endpoints or {}, extra=providers or {}
+            clients=self._clients,
+            keys=self._keys,
+            base_urls=base_urls,
+            endpoints=endpoints or {},
+            endpoint_keys=self._endpoint_keys,
+            extra=providers or {},
         )
         self._meter = Meter(prices=prices, usage=usage, budget=budget)
 
@@ -100,6 +106,14 @@ class Models:
         """Raises `Misconfigured` when a user's own model has no key, and there is none to lend it."""
         lend(model, self._keys)
         check_credentials(model, _name_of(model))
+
+    def renew(self, provider: str, key: str) -> None:
+        """Calls the provider with another key from the next call on; calls under way end as they began."""
+        self._keys[provider].renew(key)
+
+    def renew_endpoint(self, name: str, key: str) -> None:
+        """The same for an endpoint of one's own."""
+        self._endpoint_keys[name].renew(key)
 
     async def aclose(self) -> None:
         """Closes every client. Models made here cannot be called afterwards."""

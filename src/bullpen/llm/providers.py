@@ -15,6 +15,7 @@ from bullpen.llm.attempts import once
 from bullpen.llm.call import CallSettings, Endpoint
 from bullpen.llm.clients import Clients
 from bullpen.llm.credentials import check_credentials
+from bullpen.llm.keys import Key
 from bullpen.llm.names import OFFLINE
 from bullpen.llm.offline import OfflineModel
 from bullpen.llm.ports import ModelName
@@ -37,13 +38,15 @@ class Providers:
         keys: API keys by provider.
         base_urls: Other addresses, by provider.
         endpoints: OpenAI-compatible servers by name; such a name wins over Agno's own provider of that name.
+        endpoint_keys: The key of each endpoint.
         extra: Further providers, each a maker of models by id.
     """
 
     clients: Clients
-    keys: Mapping[str, str]
+    keys: Mapping[str, Key]
     base_urls: Mapping[str, str]
     endpoints: Mapping[str, Endpoint]
+    endpoint_keys: Mapping[str, Key]
     extra: Makers
 
     def make(self, name: ModelName, call: CallSettings) -> Model:
@@ -62,26 +65,26 @@ class Providers:
         return official.get(name.provider, self._from_table)(name, call)
 
     def _openai(self, name: ModelName, call: CallSettings) -> Model:
-        client = self.clients.openai(api_key=self._key("openai", name), base_url=self.base_urls.get("openai"))
+        client = self.clients.openai(key=self._key("openai", name), base_url=self.base_urls.get("openai"))
         return _new("agno.models.openai", "OpenAIChat", id=name.id, async_client=client, **_openai_limits(name, call))
 
     def _openai_responses(self, name: ModelName, call: CallSettings) -> Model:
-        client = self.clients.openai(api_key=self._key("openai", name), base_url=self.base_urls.get("openai"))
+        client = self.clients.openai(key=self._key("openai", name), base_url=self.base_urls.get("openai"))
         temperature = None if _OPENAI_REASONING.match(name.id) else call.temperature
         limits = {"temperature": temperature, "max_output_tokens": call.max_tokens}
         return _new("agno.models.openai", "OpenAIResponses", id=name.id, async_client=client, **limits)
 
     def _endpoint(self, name: ModelName, call: CallSettings) -> Model:
         endpoint = self.endpoints[name.provider]
-        # OpenAI's own key must not reach somebody else's server, so one without a key gets a word instead.
-        client = self.clients.openai(api_key=endpoint.api_key or "none", base_url=endpoint.base_url)
+        # OpenAI's own key must not reach somebody else's server, so each has one of its own, if only a word.
+        client = self.clients.openai(key=self.endpoint_keys[name.provider], base_url=endpoint.base_url)
         limits = {"temperature": call.temperature, "max_tokens": call.max_tokens}
         return _new(
             "agno.models.openai", "OpenAILike", id=name.id, provider=name.provider, async_client=client, **limits
         )
 
     def _anthropic(self, name: ModelName, call: CallSettings) -> Model:
-        client = self.clients.anthropic(api_key=self._key("anthropic", name), base_url=self.base_urls.get("anthropic"))
+        client = self.clients.anthropic(key=self._key("anthropic", name), base_url=self.base_urls.get("anthropic"))
         takes_temperature = import_module("agno.utils.models.claude").supports_sampling_params(name.id)
         limits = {
             # Anthropic demands a bound on the answer: without ours, Agno's default goes.
@@ -90,9 +93,9 @@ class Providers:
         }
         return _new("agno.models.anthropic", "Claude", id=name.id, async_client=client, **limits)
 
-    def _key(self, provider: str, name: ModelName) -> str:
+    def _key(self, provider: str, name: ModelName) -> Key:
         key = self.keys.get(provider)
-        if not key:
+        if key is None:
             variable = f"{provider.upper()}_API_KEY"
             raise Misconfigured(f"The model {name} needs a key. Set {variable}, or choose another model.")
         return key
@@ -101,7 +104,6 @@ class Providers:
         kind = self._class(name)
         known = {field.name for field in fields(kind)}
         wanted = {
-            "api_key": self.keys.get(name.provider),
             "base_url": self.base_urls.get(name.provider),
             "temperature": call.temperature,
             "max_tokens": call.max_tokens,
@@ -109,6 +111,8 @@ class Providers:
         }
         given = {field: value for field, value in wanted.items() if field in known and value is not None}
         model: Model = kind(id=name.id, **given)
+        if "api_key" in known and name.provider in self.keys:
+            self.keys[name.provider].lend(model)
         once(model)
         check_credentials(model, name)
         return model

@@ -4,7 +4,9 @@ Rooms that keep something get an engine or a client from here and own their tabl
 is kept. A store that fails says so with `DependencyDown`, and no message or log line has a password in it.
 """
 
+from bullpen.stores.cluster import is_cluster, open_cluster
 from bullpen.stores.redis import open_redis
 from bullpen.stores.sql import metadata, open_engine, sql_errors
+from bullpen.stores.watch import FileWatch
 
-__all__ = ["metadata", "open_engine", "open_redis", "sql_errors"]
+__all__ = ["FileWatch", "is_cluster", "metadata", "open_cluster", "open_engine", "open_redis", "sql_errors"]

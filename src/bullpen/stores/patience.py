@@ -2,15 +2,17 @@
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 __all__ = ["leavable"]
 
-_given_up: Final[set[asyncio.Task[None]]] = set()
+_T = TypeVar("_T")
+
+_given_up: Final[set[asyncio.Task[Any]]] = set()
 """The loop holds tasks weakly; here they stay until they have ended."""
 
 
-async def leavable(work: Coroutine[Any, Any, None]) -> None:
+async def leavable(work: Coroutine[Any, Any, _T]) -> _T:
     """Waits for the work; whoever is cancelled here is gone at once, and the work is cancelled.
 
     Awaited directly, work that does not end on being cancelled would hold whoever waits, and their `asyncio.timeout`
@@ -23,10 +25,10 @@ async def leavable(work: Coroutine[Any, Any, None]) -> None:
         await asyncio.wait((task,))
     finally:
         task.cancel()
-    await task
+    return await task
 
 
-def _forget(task: asyncio.Task[None]) -> None:
+def _forget(task: asyncio.Task[Any]) -> None:
     _given_up.discard(task)
     if not task.cancelled():
         task.exception()  # looked at, so that asyncio does not report one that nobody waits for

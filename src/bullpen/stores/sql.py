@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from bullpen.errors import DependencyDown, Misconfigured
 from bullpen.stores.diagnosis import diagnosis
 from bullpen.stores.patience import leavable
+from bullpen.stores.secrets import Password
 
 __all__ = ["IMMEDIATE", "metadata", "open_engine", "ping", "sql_errors"]
 
@@ -48,7 +49,7 @@ _DRIVERS: Final = {
 def open_engine(
     url: str,
     *,
-    password: str | None = None,
+    password: Password = None,
     pool_size: int = 5,
     pool_wait: float = 5.0,
     connect_timeout: int = 5,
@@ -58,7 +59,8 @@ def open_engine(
 
     Args:
         url: `sqlite:///path`, `postgresql://…` or `postgres://…`; the driver is filled in.
-        password: Completes a Postgres URL without one.
+        password: Completes a Postgres URL without one. Where it can change, give what tells it: each new connection
+            asks, and those that are open stay.
         pool_size: Connections kept open; as many again may be open for a moment.
         pool_wait: Longest wait for a connection of the pool, seconds.
         connect_timeout: Longest wait for Postgres to accept a connection, seconds.
@@ -67,10 +69,10 @@ def open_engine(
     Raises:
         Misconfigured: The URL cannot be read, names another database, or a file in a folder that does not exist.
     """
-    target = _completed(url, password)
+    target = _completed(url, None if callable(password) else password)
     if target.get_backend_name() == "sqlite":
         return _open_sqlite(target, pool={"pool_size": pool_size, "pool_timeout": pool_wait}, lock_wait=lock_wait)
-    return create_async_engine(
+    engine = create_async_engine(
         target,
         pool_size=pool_size,
         max_overflow=pool_size,
@@ -79,6 +81,16 @@ def open_engine(
         hide_parameters=_HIDDEN,
         connect_args={"connect_timeout": connect_timeout},
     )
+    if callable(password) and not target.password:
+        event.listen(engine.sync_engine, "do_connect", _asking(password))
+    return engine
+
+
+def _asking(password: Callable[[], str | None]) -> Callable[..., None]:
+    def complete(_dialect: object, _record: object, _arguments: object, options: dict[str, Any]) -> None:
+        options["password"] = password()
+
+    return complete
 
 
 def _open_sqlite(target: URL, *, pool: dict[str, Any], lock_wait: float) -> AsyncEngine:

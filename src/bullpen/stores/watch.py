@@ -32,6 +32,7 @@ class FileWatch(Generic[_T]):
         changed: Callable[[_T], None],
         metrics: Metrics,
         rejected: Callable[[Sequence[str]], None] | None = None,
+        label: str | None = None,
         every: float = 2.0,
     ) -> None:
         """Hands what `read` makes of the file to `changed`.
@@ -42,6 +43,7 @@ class FileWatch(Generic[_T]):
             changed: Takes what was read.
             metrics: Where reloads are counted.
             rejected: Hears what is wrong with a file that was not taken.
+            label: Stands in the metrics for the file's name, where that may not be the only one of its kind.
             every: Pause between two looks, seconds.
         """
         self._path = path
@@ -50,7 +52,8 @@ class FileWatch(Generic[_T]):
         self._rejected = rejected
         self._every = every
         self._reloads = metrics.config_reloads_total
-        self._broken = metrics.config_broken.labels(path.name)
+        self._label = label or path.name
+        self._broken = metrics.config_broken.labels(self._label)
         self._broken.set(0)
         self._seen = self._stamp()
         self._task: asyncio.Task[None] | None = None
@@ -68,7 +71,7 @@ class FileWatch(Generic[_T]):
             return False
         self._changed(found)
         self._broken.set(0)
-        self._reloads.labels(self._path.name, "success").inc()
+        self._reloads.labels(self._label, "success").inc()
         _log.info("file_reloaded", file=str(self._path))
         return True
 
@@ -87,7 +90,7 @@ class FileWatch(Generic[_T]):
         remedy = "Mend the file; what it said before still holds."
         _log.error("file_not_reloaded", file=str(self._path), problems=problems, remedy=remedy)
         self._broken.set(1)
-        self._reloads.labels(self._path.name, "error").inc()
+        self._reloads.labels(self._label, "error").inc()
         if self._rejected is not None:
             self._rejected(problems)
 

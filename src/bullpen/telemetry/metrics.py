@@ -97,7 +97,7 @@ class Metrics:
     def _declare_security(self) -> None:
         counter, gauge, histogram = self._counter, self._gauge, self._histogram
         self.authentications_total = counter("authentications", "Credentials shown", "method", "outcome")
-        self.authorizations_denied_total = counter("authorizations_denied", "Refusals by the policy", "route")
+        self.authorizations_denied_total = counter("authorizations_denied", "Refusals by the policy", "resource")
         self.credential_age_seconds = gauge("credential_age_seconds", "Age of the oldest one in use", "kind")
         self.config_reloads_total = counter("config_reloads", "Files read again after a change", "file", "outcome")
         self.config_broken = gauge("config_broken", "1 while a changed file is wrong, and the old one holds", "file")

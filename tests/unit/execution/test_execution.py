@@ -91,7 +91,8 @@ def told_by(works: Crew, *, runner: Runner | None = None, pool: Pool | None = No
         catalogue=works.catalogue,
         pool=pool or works.pool,
         runner=runner or Runner(),
-        policy=works.policy,
+        authority=works.authority,
+        audit=works.audit,
         metrics=works.metrics,
     )
 

@@ -6,21 +6,34 @@ import pytest
 from structlog.testing import capture_logs
 
 from bullpen.agents import AgentDefinition
+from bullpen.caller import Caller
 from bullpen.errors import PoolExhausted, Unexpected
-from bullpen.execution.record import Counters, Record
+from bullpen.execution.record import Counters, Record, Spend
 from bullpen.llm.run import ModelRun
 from bullpen.pool import Lane
 from bullpen.resilience import Deadline
+from bullpen.security.audit import Audit
 from bullpen.telemetry import Metrics
 from tests.stubs.booking import model_run
 from tests.stubs.clock import StillClock
+from tests.stubs.kept import Kept
 
+ANN = Caller(user_id="ann", tenant="acme", credential="api_key:a1")
 LANE = Lane(name="actor_0", agent=None, wait=2.0)
 
 
-def record(metrics: Metrics, run: ModelRun | None = None) -> Record:
+def record(
+    metrics: Metrics, run: ModelRun | None = None, *, audit: Audit | None = None, spend: Spend | None = None
+) -> Record:
     definition = AgentDefinition(type="actor", task_category="greeting")
-    return Record(run or model_run(), counters=Counters(metrics, definition=definition, model="m"))
+    return Record(
+        run or model_run(),
+        caller=ANN,
+        task_length=5,
+        counters=Counters(metrics, definition=definition, model="m"),
+        audit=audit or Audit(Kept()),
+        spend=spend,
+    )
 
 
 def count(metrics: Metrics, kind: str) -> float:
@@ -99,3 +112,32 @@ def test_a_run_is_one_line_with_everything_to_find_it_by(error: Exception | None
     ended = {"status": "success"} if error is None else {"status": "error", "error": "pool_exhausted"}
     found = {"run_id": "run_1", "tenant": "acme", "agent_type": "actor", "duration": 3, "queue_wait": 2}
     assert logged == [{"event": "run", "log_level": "info", **found, **ended}]
+
+
+@pytest.mark.parametrize("error", [None, PoolExhausted("full")])
+async def test_a_run_is_one_event_without_its_words(error: Exception | None) -> None:
+    """Who ran which agent, how long the task was and how it ended; what was said is not there to be found."""
+    kept = Kept()
+    audit = Audit(kept)
+    told = record(Metrics(), audit=audit)
+    with suppress(PoolExhausted), told.kept():
+        if error is not None:
+            raise error
+        told.answer("private", LANE)
+    await audit.commit()
+    (event,) = kept.events
+    ended = ("success", {}) if error is None else ("error", {"error": "pool_exhausted"})
+    assert (event.type, event.actor, event.outcome) == ("agent_execution", "ann", ended[0])
+    assert event.details == {"agent_type": "actor", "task_length": 5, "run_id": "run_1", **ended[1]}
+
+
+@pytest.mark.parametrize("error", [None, PoolExhausted("full")])
+def test_the_tokens_of_a_run_are_spent_once(error: Exception | None) -> None:
+    """Also those of a run that failed: they were used."""
+    spent: list[int] = []
+    told = record(Metrics(), model_run(input_tokens=7, output_tokens=3), spend=spent.append)
+    with suppress(PoolExhausted), told.kept():
+        if error is not None:
+            raise error
+        told.answer("done", LANE)
+    assert spent == [10]

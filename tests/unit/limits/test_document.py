@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from bullpen.errors import Misconfigured
-from bullpen.limits.document import read_rules
-from bullpen.limits.rules import Penalty, Rule, Rules
+from bullpen.limits.document import load_rules, read_rules
+from bullpen.limits.rules import BUILT_IN, Penalty, Rule, Rules
 from tests.stubs.pages import PROJECT
 
 
@@ -16,8 +16,9 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_the_shipped_limits_are_those_of_the_first_design() -> None:
-    """A hundred a minute with ten at once for every user, and no penalty."""
+    """A hundred a minute with ten at once for every user, and no penalty; the same is built in."""
     rules = read_rules(PROJECT / "config" / "limits.yaml")
+    assert rules == BUILT_IN
     assert rules.levels["user"] == Rule(rate=100, per=60, burst=10, concurrent=20)
     assert rules.penalty is None
 
@@ -33,10 +34,23 @@ def test_the_example_has_limits_by_the_hour_and_every_exception() -> None:
     assert rules.penalty == Penalty(burst=10, excess=60)
 
 
-@pytest.mark.parametrize("text", ["", "# nothing yet\n", "---\n", "{}"])
-def test_an_empty_file_limits_nothing(file: Path, text: str) -> None:
-    """A file with everything commented out is a file."""
+def test_without_a_file_the_built_in_limits_hold(file: Path) -> None:
+    """A file that was lost opens nothing; one that is there holds."""
+    assert load_rules(file) == BUILT_IN
+    file.write_text("levels: {user: {rate: 7}}")
+    assert load_rules(file) == Rules(levels={"user": Rule(rate=7)})
+
+
+@pytest.mark.parametrize("text", ["", "# nothing yet\n", "---\n", "{}", "penalty: off"])
+def test_a_file_without_levels_has_the_built_in_ones(file: Path, text: str) -> None:
+    """A file with everything commented out is a file, and opens nothing either."""
     file.write_text(text)
+    assert read_rules(file) == BUILT_IN
+
+
+def test_only_saying_so_limits_nothing(file: Path) -> None:
+    """Levels, and none of them."""
+    file.write_text("levels: {}")
     assert read_rules(file) == Rules()
 
 
@@ -60,6 +74,24 @@ def test_a_penalty_is_a_word_or_numbers(file: Path, text: str, expected: Penalty
         ("levels: {user: {rate: yes}}", 1, "and is `yes`"),
         ("levels: {user: {rate: '100'}}", 1, "and is `100`"),
         ("levels: {user: {rate: 99999999999999999999}}", 1, "from 1 to 1000000000"),
+        ("levels: {user: {rate: 1e30}}", 1, "and is `1e30`"),
+        ("levels: {user: {rate: 1.0e+30}}", 1, "and is `1.0e+30`"),
+        ("levels: {user: {rate: .nan}}", 1, "and is `.nan`"),
+        ("levels: {user: {rate: -.inf}}", 1, "and is `-.inf`"),
+        ("levels: {user: {rate: -0}}", 1, "and is `-0`"),
+        ("levels: {user: {rate: 0100}}", 1, "and is `0100`"),
+        ("levels: {user: {rate: 0x10}}", 1, "and is `0x10`"),
+        ("levels: {user: {rate: 1:40}}", 1, "and is `1:40`"),
+        ("levels: {user: {rate: 1_000}}", 1, "and is `1_000`"),
+        ("levels: {user: {rate: many}}", 1, "and is `many`"),
+        ("levels: {user: {rate: 1, per: 0}}", 1, "`per` must be"),
+        ("levels: {user: {rate: 1, per: -60}}", 1, "`per` must be"),
+        ("levels: {user: {rate: 1, burst: 0}}", 1, "`burst` must be"),
+        ("levels: {user: {tokens_per_minute: -1}}", 1, "`tokens_per_minute` must be"),
+        ("levels: {user: {tokens_per_minute: 50000001}}", 1, "from 1 to 50000000"),
+        ("levels: {user: {tokens_per_minute: 5, tokens_burst: 1e9}}", 1, "`tokens_burst` must be"),
+        ("levels: {user: {concurrent: .inf}}", 1, "`concurrent` must be"),
+        ("levels: {user: {concurrent: 1000001}}", 1, "from 1 to 1000000"),
         ("levels: {user: {rate: [1]}}", 1, "and is a list"),
         ("levels: {user: {rate: }}", 1, "and is nothing"),
         ("levels: {user: {rate: 1, per: 86401}}", 1, "from 1 to 86400"),
@@ -69,6 +101,15 @@ def test_a_penalty_is_a_word_or_numbers(file: Path, text: str, expected: Penalty
         ("levels: {user: {burst: 5}}", 1, "`burst` says nothing without `rate`"),
         ("levels: {user: {tokens_burst: 5}}", 1, "`tokens_burst` says nothing without `tokens_per_minute`"),
         ("levels: {user: {rate: 1, rate: 2}}", 1, "the field `rate` is given twice"),
+        ("levels:\n  user: {rate: 1}\n  user: {rate: 2}", 3, "the level `user` is given twice"),
+        ("levels: {}\nlevels: {user: {rate: 2}}", 2, "the section `levels` is given twice"),
+        ("tenants: {acme: {}}\nroles: {}\ntenants: {}", 3, "the section `tenants` is given twice"),
+        ("tenants:\n  acme: {}\n  acme: {}", 3, "the tenant `acme` is given twice"),
+        ("tenants: {acme: {user: {rate: -5}}}", 1, "`rate` must be"),
+        ("roles: {admin: {user: {concurrent: 0}}}", 1, "`concurrent` must be"),
+        ("routes: {/agents: {user: none}}", 1, "expected a mapping by field, and found `none`"),
+        ("levels:", 1, "expected a mapping by level, and found nothing"),
+        ("levels:\n  user:", 2, "expected a mapping by field, and found nothing"),
         ("levels:\n  user: 100", 2, "expected a mapping by field, and found `100`"),
         ("levels: unlimited", 1, "expected a mapping by level, and found `unlimited`"),
         ("levels: {user: unlimited}", 1, "expected a mapping by field, and found `unlimited`"),
@@ -77,10 +118,14 @@ def test_a_penalty_is_a_word_or_numbers(file: Path, text: str, expected: Penalty
         ("routes: {/agent/exec: {}}", 1, "unknown route `/agent/exec`. Did you mean `/agent/execute`?"),
         ("penalty: maybe", 1, "expected a mapping by field, and found `maybe`"),
         ("penalty: {burst: -3}", 1, "`burst` must be a whole number from 1 to 86400"),
+        ("penalty: {excess: 86401}", 1, "`excess` must be a whole number from 1 to 86400"),
+        ("penalty: {burst: 1.5}", 1, "and is `1.5`"),
+        ("penalty: 10", 1, "expected a mapping by field, and found `10`"),
         ("[1, 2]", 1, "expected a mapping by section, and found a list"),
         ("a: {", 1, "not YAML"),
         ("a: b: c", 1, "not YAML"),
         ("a\x00b", 1, "not YAML"),
+        ("[" * 10_000, 1, "not YAML"),
     ],
 )
 def test_a_mistake_is_told_with_file_and_line(file: Path, text: str, line: int, told: str) -> None:

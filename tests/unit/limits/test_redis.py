@@ -5,6 +5,7 @@ import socket
 import pytest
 
 from bullpen.errors import DependencyDown
+from bullpen.limits.local import LocalLimiter
 from bullpen.limits.ports import Cap, Charge, Lease, Limiter
 from bullpen.limits.redis import PREFIX, RedisLimiter
 from bullpen.stores import open_redis
@@ -20,7 +21,9 @@ async def test_a_redis_that_is_away_is_said_to_be() -> None:
     with pytest.raises(DependencyDown):
         await limiter.admit([Charge(bucket())], caps=[Cap("user-concurrent", "ada", 1)])
     with pytest.raises(DependencyDown):
-        await limiter.correct([Charge(bucket())])
+        await limiter.settle(await LocalLimiter().admit([Charge(bucket(unit="tokens"), 2)]), tokens=1)
+    with pytest.raises(DependencyDown):
+        await limiter.active()
     with pytest.raises(DependencyDown):
         await limiter.release(Lease("id", ("user-concurrent:ada",)))
     await client.aclose()

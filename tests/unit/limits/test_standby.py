@@ -12,6 +12,7 @@ from bullpen.telemetry import Metrics
 from tests.stubs.limits import ComesAndGoes, bucket, until
 
 CHARGES = [Charge(bucket(burst=4, per=3600))]
+TOKENS = [Charge(bucket(name="user-tokens", burst=100, per=3600, unit="tokens"), 40)]
 CAPS = [Cap("user-concurrent", "ada", 2)]
 
 
@@ -81,14 +82,44 @@ async def test_it_comes_back_by_itself(limiter: StandbyLimiter, shared: ComesAnd
     assert (await limiter.admit(CHARGES)).degraded
 
 
-async def test_corrections_go_to_whoever_limits(limiter: StandbyLimiter, shared: ComesAndGoes) -> None:
-    """Also the one that finds the shared limiter gone."""
-    await limiter.correct([Charge(CHARGES[0].bucket, 1)])
-    assert (await limiter.admit(CHARGES)).standings[0].remaining == 2
+async def left(limiter: StandbyLimiter) -> int:
+    return (await limiter.admit([Charge(TOKENS[0].bucket, 0)])).standings[0].remaining
+
+
+async def test_tokens_go_back_to_whoever_reserved_them(limiter: StandbyLimiter, shared: ComesAndGoes) -> None:
+    """This process gives back what it took itself, also when Redis is there again; and never what Redis took."""
+    there = await limiter.admit(TOKENS)
     shared.mood = "failing"
-    await limiter.correct([Charge(CHARGES[0].bucket, 1)])
+    await limiter.settle(there, tokens=0)
     assert limiter.degraded
-    assert (await limiter.admit(CHARGES)).standings[0].remaining == 0
+    assert await left(limiter) == 50
+    alone = await limiter.admit(TOKENS)
+    shared.mood = "there"
+
+    async def is_back() -> bool:
+        return not limiter.degraded
+
+    await until(is_back)
+    await limiter.settle(alone, tokens=5)
+    assert await left(limiter) == 60
+    shared.mood = "failing"
+    assert [await left(limiter), await left(limiter)] == [45, 45]
+
+
+async def test_what_was_used_beyond_is_owed_to_whoever_limits(limiter: StandbyLimiter, shared: ComesAndGoes) -> None:
+    """Reserved from Redis, which then is gone: the rest is taken from this replica's part."""
+    there = await limiter.admit(TOKENS)
+    shared.mood = "failing"
+    await limiter.settle(there, tokens=60)
+    assert await left(limiter) == 30
+
+
+async def test_buckets_are_counted_where_they_are(limiter: StandbyLimiter, shared: ComesAndGoes) -> None:
+    """On Redis, or, with Redis away, here."""
+    await limiter.admit([*CHARGES, *TOKENS])
+    assert await limiter.active() == 2
+    shared.mood = "failing"
+    assert await limiter.active() == 0
 
 
 async def test_a_place_is_given_back_where_it_was_taken(limiter: StandbyLimiter, shared: ComesAndGoes) -> None:
@@ -114,3 +145,11 @@ async def test_a_caller_who_gives_up_degrades_nothing(limiter: StandbyLimiter, s
     with pytest.raises(asyncio.CancelledError):
         await asking
     assert not limiter.degraded
+
+
+async def test_closing_before_the_first_probe_ends(limiter: StandbyLimiter, shared: ComesAndGoes) -> None:
+    """A probe that has not begun is no reason to wait for it."""
+    shared.mood = "failing"
+    await limiter.admit(CHARGES)
+    async with asyncio.timeout(10):
+        await limiter.aclose()

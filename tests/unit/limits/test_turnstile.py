@@ -5,7 +5,7 @@ import pytest
 from bullpen.errors import RateLimited
 from bullpen.limits import Policy, Rules, Subject, Turnstile
 from bullpen.limits.local import LocalLimiter
-from bullpen.limits.rules import Rule
+from bullpen.limits.rules import Penalty, Rule
 from bullpen.telemetry import Metrics
 from tests.stubs.clock import StillClock
 
@@ -30,6 +30,7 @@ async def test_a_refusal_has_the_time_the_headers_and_the_level() -> None:
     assert '"user";r=0;t=7' in caught.value.headers["RateLimit"]
     assert b'bullpen_rate_limited_total{level="user"} 1.0' in metrics.render()
     assert b'level="tenant"' not in metrics.render()
+    assert (caught.value.event, caught.value.level) == ("burst_limit_triggered", "user")
 
 
 async def test_a_batch_counts_for_all_its_items() -> None:
@@ -45,11 +46,64 @@ async def test_tokens_are_settled_to_what_was_used() -> None:
     gate = turnstile(user=Rule(rate=100), tenant=Rule(tokens_per_minute=100))
     verdict = await gate.enter(ADA, tokens=50)
     await gate.settle(verdict, tokens=80)
-    assert (await gate.enter(ADA)).standings[1].remaining == 20
+    assert (await gate.enter(ADA, tokens=0)).standings[1].remaining == 20
     await gate.settle(verdict, tokens=50)
-    await gate.settle(await gate.enter(ADA), tokens=90)
+    await gate.settle(await gate.enter(ADA, tokens=0), tokens=90)
     with pytest.raises(RateLimited, match="`tenant-tokens`"):
+        await gate.enter(ADA, tokens=0)
+
+
+async def test_who_owes_tokens_may_still_ask_for_what_needs_none() -> None:
+    """Reading a list waits for nobody's tokens."""
+    gate = turnstile(user=Rule(rate=100), tenant=Rule(tokens_per_minute=100))
+    await gate.settle(await gate.enter(ADA, tokens=0), tokens=1000)
+    assert [standing.name for standing in (await gate.enter(ADA)).standings] == ["user"]
+
+
+async def test_who_is_let_in_for_more_takes_no_second_place() -> None:
+    """A batch in the only place there is may be charged for its items."""
+    gate = turnstile(user=Rule(rate=100, burst=50, concurrent=1))
+    await gate.enter(ADA)
+    more = await gate.enter(ADA, requests=9, lease=None)
+    assert (more.lease, more.standings[0].remaining) == (None, 40)
+
+
+@pytest.mark.parametrize(
+    ("pause", "events"), [(0, ["burst_limit_triggered", "rate_limit_blocked"]), (1.0, ["rate_limit_exceeded"])]
+)
+async def test_the_audit_trail_is_told_why(pause: float, events: list[str]) -> None:
+    """By the names of the first design: a burst, the penalty after it, a rate exceeded all along."""
+    clock = StillClock()
+    rules = Rules(levels={"user": Rule(rate=3, per=1, burst=3)}, penalty=Penalty(burst=10, excess=60))
+    gate = Turnstile(policy=Policy(rules), limiter=LocalLimiter(clock=clock), metrics=Metrics())
+    await gate.enter(ADA, requests=3)
+    if pause:
+        clock.pass_time(0.5)
         await gate.enter(ADA)
+        clock.pass_time(pause - 0.5)
+        await gate.enter(ADA)
+    told = []
+    for _ in events:
+        with pytest.raises(RateLimited) as caught:
+            await gate.enter(ADA, requests=3)
+        told.append(caught.value.event)
+    assert told == events
+
+
+async def test_a_place_taken_is_told_as_such() -> None:
+    """Too many at once has a name of its own."""
+    gate = turnstile(user=Rule(concurrent=1))
+    await gate.enter(ADA)
+    with pytest.raises(RateLimited) as caught:
+        await gate.enter(ADA)
+    assert (caught.value.event, caught.value.level) == ("concurrency_limit_reached", "user-concurrent")
+
+
+async def test_buckets_in_use_are_counted() -> None:
+    """For those who look after the service."""
+    gate = turnstile(user=Rule(rate=100), tenant=Rule(rate=100))
+    await gate.enter(ADA)
+    assert await gate.active() == 2
 
 
 async def test_a_place_is_free_again_after_leaving() -> None:

@@ -1,5 +1,6 @@
 """Credentials of a user's own models."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,10 +10,11 @@ from openai import AsyncOpenAI
 
 from bullpen.errors import Misconfigured
 from bullpen.llm.credentials import check_credentials, lend
+from bullpen.llm.keys import Key
 from bullpen.llm.ports import ModelName
 from tests.stubs.scripted import ScriptedModel
 
-KEYS = {"openai": "server-key", "anthropic": "other-key"}
+KEYS = {"openai": Key("server-key"), "anthropic": Key("other-key")}
 NAME = ModelName("any", "model")
 
 
@@ -48,7 +50,18 @@ def test_a_model_without_a_key_is_lent_the_servers(model: Any, key: str) -> None
 def test_no_key_goes_to_a_model_that_may_call_somebody_else(model: Any) -> None:
     """A key is worth money, and a derived class may have an address of its own."""
     lend(model, KEYS)
-    assert getattr(model, "api_key", None) not in KEYS.values()
+    assert getattr(model, "api_key", None) not in {"server-key", "other-key"}
+
+
+def test_a_copy_of_a_model_that_was_lent_a_key_follows_it_too() -> None:
+    """Agno copies models with everything they have; the key of a copy must not grow old. A key of its own stays."""
+    key, first, own = Key("old"), OpenAIChat(id="m"), OpenAIChat(id="m", api_key="own")
+    lend(first, {"openai": key})
+    copy = replace(first)
+    for model in (copy, own):
+        lend(model, {"openai": key})
+    key.renew("new")
+    assert [model.api_key for model in (first, copy, own)] == ["new", "new", "own"]
 
 
 @pytest.mark.parametrize(

@@ -103,3 +103,23 @@ async def test_closing_closes_the_clients() -> None:
     client = house.build("fast", call=CALL).async_client
     await house.aclose()
     assert client.is_closed()
+
+
+def test_a_renewed_key_is_used_from_the_next_call_on() -> None:
+    """By every model of the provider, by a user's own that was lent it, and by what is built later; by no other."""
+    house = models(keys={"openai": "old", "anthropic": "other"}, endpoints={"openai": Endpoint("http://h/v1", "mine")})
+    lent: Any = OpenAIChat(id="m")
+    house.check(lent)
+    built, other = house.build("openai-chat:gpt-4o", call=CALL), house.build("anthropic:claude-x", call=CALL)
+    house.renew("openai", "new")
+    later = house.build("openai-responses:gpt-4o", call=CALL)
+    assert [each.async_client.api_key for each in (built, later, other)] == ["new", "new", "other"]
+    assert lent.api_key == "new"
+
+
+def test_an_endpoints_key_is_its_own() -> None:
+    """An endpoint may be called like a provider; neither gets the other's key."""
+    house = models(keys={"openai": "official"}, endpoints={"openai": Endpoint("http://h/v1", "mine")})
+    endpoint, official = house.build("openai:m", call=CALL), house.build("openai-chat:gpt-4o", call=CALL)
+    house.renew_endpoint("openai", "new")
+    assert (endpoint.async_client.api_key, official.async_client.api_key) == ("new", "official")

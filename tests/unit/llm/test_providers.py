@@ -7,6 +7,7 @@ import pytest
 from bullpen.errors import Misconfigured
 from bullpen.llm import CallSettings, Endpoint
 from bullpen.llm.clients import Clients
+from bullpen.llm.keys import NO_KEY, Key
 from bullpen.llm.offline import OfflineModel
 from bullpen.llm.ports import ModelName
 from bullpen.llm.providers import Providers
@@ -17,6 +18,8 @@ KEYS = {"openai": "openai-key", "anthropic": "anthropic-key"}
 
 def make(name: str, *, call: CallSettings | None = None, **others: Any) -> Any:
     given: dict[str, Any] = {"keys": KEYS, "base_urls": {}, "endpoints": {}, "extra": {}, **others}
+    given["keys"] = {each: Key(text) for each, text in given["keys"].items()}
+    given["endpoint_keys"] = {each: Key(one.api_key or NO_KEY) for each, one in given["endpoints"].items()}
     provider, _, model = name.partition(":")
     return Providers(clients=Clients(), **given).make(ModelName(provider, model), call or CallSettings())
 

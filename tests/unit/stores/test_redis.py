@@ -1,5 +1,7 @@
 """Opening Redis."""
 
+from typing import Any
+
 import pytest
 from redis.exceptions import ResponseError
 
@@ -16,6 +18,29 @@ def test_a_url_without_a_password_takes_the_one_given() -> None:
     assert password("redis://h", "given") == "given"
     assert password("redis://:own@h", "given") == "own"
     assert password("redis://h", "") is None
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [("redis://h", [("first",), ("second",)]), ("redis://ann@h", [("ann", "first"), ("ann", "second")])],
+)
+async def test_each_connection_asks_for_the_password_of_the_moment(url: str, shown: list[tuple[str, ...]]) -> None:
+    """A password that came as a file may change while the pool lives; the name in the URL stays."""
+    passwords = ["first"]
+    pool: Any = open_redis(url, password=lambda: passwords[-1]).connection_pool
+    asked = []
+    for password in ("first", "second"):
+        passwords.append(password)
+        provider = pool.make_connection().credential_provider
+        asked.append(await provider.get_credentials_async())
+    assert asked == shown
+
+
+def test_a_password_in_the_url_wins_over_one_that_may_change() -> None:
+    """As over any other; and where there is none to tell, none is sent."""
+    for url, told in (("redis://:own@h", "given"), ("redis://h", None)):
+        pool = open_redis(url, password=lambda told=told: told).connection_pool  # type: ignore[misc] # a default holds the value
+        assert "credential_provider" not in pool.connection_kwargs
 
 
 @pytest.mark.parametrize(

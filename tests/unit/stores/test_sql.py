@@ -5,9 +5,10 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 from stat import S_IMODE
+from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from bullpen.errors import DependencyDown, Misconfigured
 from bullpen.stores.sql import IMMEDIATE, open_engine, ping, sql_errors
@@ -32,6 +33,25 @@ def test_a_url_without_a_password_takes_the_one_given(given: str, opened: str) -
     """A password in the URL wins over the argument; SQLite has none."""
     assert open_engine(given, password="given").url.render_as_string(hide_password=False) == opened
     assert open_engine("sqlite:///a.db", password="given").url.password is None
+
+
+async def test_each_connection_asks_for_the_password_of_the_moment() -> None:
+    """A password that came as a file may change while the pool lives; one in the URL wins all the same."""
+    passwords, shown = ["first"], []
+
+    def connecting(_dialect: object, _record: object, _arguments: object, options: dict[str, Any]) -> None:
+        shown.append(options.get("password"))
+        raise ConnectionRefusedError
+
+    for url in ("postgresql://u@127.0.0.1:1/d", "postgresql://u:own@127.0.0.1:1/d"):
+        engine = open_engine(url, password=lambda: passwords[-1])
+        event.listen(engine.sync_engine, "do_connect", connecting)
+        for password in ("second", "third"):
+            passwords.append(password)
+            with pytest.raises(DependencyDown):
+                await ping(engine)
+        await engine.dispose()
+    assert shown == ["second", "third", "own", "own"]
 
 
 UNREADABLE = [

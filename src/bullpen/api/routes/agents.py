@@ -36,20 +36,20 @@ def routes(*, gate: Gate, execution: Execution, catalogue: Catalogue) -> APIRout
     @router.get(
         "/agents",
         summary="List the agents you may use",
-        responses=responses({"model": AgentsDocument}, 401, 403, 500, 503),
+        responses=responses({"model": AgentsDocument}, 401, 403, 429, 500, 503),
     )
     async def listed(request: Request) -> Response:
-        caller = gate.admit(request, "agent:read:own")
+        caller = await gate.admit(request, "agent:read:own")
         return json_response({"agents": [document(each) for each in execution.agents(caller)]})
 
     @router.get(
         "/agents/{agent_type}",
         summary="Read one agent",
-        responses=responses({"model": AgentDocument}, 401, 403, 404, 500, 503),
+        responses=responses({"model": AgentDocument}, 401, 403, 404, 429, 500, 503),
         openapi_extra=path_parameter("agent_type", description="A type listed by `GET /agents`"),
     )
     async def one(request: Request) -> Response:
-        caller = gate.admit(request, "agent:read:own")
+        caller = await gate.admit(request, "agent:read:own")
         return json_response(document(execution.agent(request.path_params["agent_type"], caller)))
 
     return router

@@ -38,7 +38,7 @@ def routes(described: Sequence[APIRouter], *, gate: Gate) -> APIRouter:
         responses=responses({"content": {"application/json": {"schema": {"type": "object"}}}}, 401, 500, 503),
     )
     async def contract(request: Request) -> Response:
-        gate.admit(request)
+        await gate.admit(request)
         return json_response(whole())
 
     return router

@@ -38,33 +38,36 @@ def routes(*, gate: Gate, execution: Execution, batch: Batch, heartbeat: float) 
         description="Answers as JSON, or as server-sent events when `Accept` says `text/event-stream`.",
         responses=responses(
             {"model": AnswerDocument, "content": EVENTS},
-            *(400, 401, 403, 404, 413, 415, 422, 500, 502, 503, 504),
+            *(400, 401, 403, 404, 413, 415, 422, 429, 500, 502, 503, 504),
             problem=FailedRunDocument,
         ),
         openapi_extra=body(ExecuteBody),
     )
     async def execute(request: Request) -> Response:
-        caller = gate.admit(request)
+        caller = await gate.admit(request, runs=1)
         wanted = (await body_of(request, ExecuteBody)).request()
-        deadline = request.state.deadline
+        deadline, spend = request.state.deadline, request.state.visit.spend
         if wants_events(",".join(request.headers.getlist("accept"))):
-            return EventStream(execution.stream(wanted, caller, deadline=deadline), heartbeat=heartbeat)
+            return EventStream(execution.stream(wanted, caller, deadline=deadline, spend=spend), heartbeat=heartbeat)
         async with HangUp(request.receive):
-            answer = await execution.execute(wanted, caller, deadline=deadline)
+            answer = await execution.execute(wanted, caller, deadline=deadline, spend=spend)
         return json_response(answer_document(answer))
 
     @router.post(
         "/agent/batch",
         summary="Run many tasks",
         description="Every request is checked, run and answered on its own; the results keep the requests' order.",
-        responses=responses({"model": BatchDocument}, 400, 401, 413, 415, 422, 500, 503, 504),
+        responses=responses({"model": BatchDocument}, 400, 401, 413, 415, 422, 429, 500, 503, 504),
         openapi_extra=body(BatchBody),
     )
     async def execute_batch(request: Request) -> Response:
-        caller = gate.admit(request)
+        caller = await gate.admit(request)
         items = requests_of(await body_of(request, BatchBody))
+        # The batch itself was charged at the gate, before its body was read.
+        await gate.charge(request, caller, requests=len(items) - 1, runs=len(items))
+        deadline, spend = request.state.deadline, request.state.visit.spend
         async with HangUp(request.receive):
-            results = await batch.execute(items, caller, deadline=request.state.deadline)
+            results = await batch.execute(items, caller, deadline=deadline, spend=spend)
         return json_response({"results": [_result(result, request) for result in results]})
 
     return router

@@ -49,10 +49,10 @@ def pool_routes(*, gate: Gate, pool: Pool) -> APIRouter:
     @router.get(
         "/pool/stats",
         summary="Lanes, waiting and durations",
-        responses=responses({"model": PoolDocument}, 401, 403, 500, 503),
+        responses=responses({"model": PoolDocument}, 401, 403, 429, 500, 503),
     )
     async def statistics(request: Request) -> Response:
-        gate.admit(request, "agent:read")
+        await gate.admit(request, "agent:read")
         return json_response(pool.statistics())
 
     return router
@@ -66,10 +66,10 @@ def metrics_routes(*, gate: Gate, metrics: Metrics) -> APIRouter:
         "/metrics",
         summary="Prometheus metrics",
         response_class=Response,
-        responses=responses({"content": {"text/plain": {"schema": {"type": "string"}}}}, 401, 403, 500, 503),
+        responses=responses({"content": {"text/plain": {"schema": {"type": "string"}}}}, 401, 403, 429, 500, 503),
     )
     async def scrape(request: Request) -> Response:
-        gate.admit(request, "metrics:read")
+        await gate.admit(request, "metrics:read")
         return Response(metrics.render(), headers={"Content-Type": CONTENT_TYPE})
 
     return router

@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
 import orjson
 
-__all__ = ["HOUSE", "Detail", "Event", "EventType", "Outcome", "Origin", "from_json", "to_json"]
+__all__ = ["HOUSE", "Detail", "Event", "EventType", "Origin", "Outcome", "from_json", "to_json"]
 
 HOUSE: Final = "-"
 """The tenant of what concerns nobody's tenant, such as a stranger at the door. No tenant can be called so."""
@@ -95,7 +94,7 @@ class Event:
     credential: str = ""
     outcome: Outcome = "success"
     origin: Origin = field(default_factory=Origin)
-    details: Mapping[str, Detail] = MappingProxyType({})
+    details: Mapping[str, Detail] = field(default_factory=dict)
 
 
 def to_json(event: Event) -> bytes:

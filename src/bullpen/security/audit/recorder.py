@@ -1,14 +1,17 @@
 """Where events are collected and recorded: before the answer leaves, in one append a request."""
 
+import asyncio
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from contextvars import ContextVar
 from itertools import count
 from typing import Final
 
+import structlog
+
 from bullpen.caller import Caller
 from bullpen.clock import Clock, SystemClock
+from bullpen.errors import DependencyDown
 from bullpen.outbox import Fact, Outbox
 from bullpen.security.audit.events import HOUSE, Detail, Event, EventType, Origin, Outcome, to_json
 
@@ -17,6 +20,8 @@ __all__ = ["TOPIC", "Audit", "Trail"]
 TOPIC: Final = "audit"
 
 _NOWHERE: Final = Origin()
+
+_log = structlog.get_logger("bullpen.audit")
 
 
 class Trail:
@@ -42,6 +47,10 @@ class Trail:
         """Collects the event; `commit` records it."""
         self._pending.append(Fact(event.id, TOPIC, to_json(event)))
 
+    def abandon(self) -> None:
+        """Forgets what could not be recorded, so that its caller can still be told of it."""
+        self._pending = []
+
     async def commit(self, *, strict: bool = False) -> None:
         """Returns when everything collected is recorded; raises what `Outbox.append` does, and keeps it then."""
         facts = self._pending
@@ -61,8 +70,8 @@ _current: Final[ContextVar[Trail | None]] = ContextVar("trail", default=None)
 class Audit:
     """Records events.
 
-    Inside `trail()` events are collected, and recorded together by `commit`. Outside, each `commit` records what was
-    recorded since the one before.
+    After `begin` events are collected, and recorded together by `commit`. Before it, each `commit` records what was
+    collected since the one before.
     """
 
     def __init__(self, outbox: Outbox, *, clock: Clock | None = None) -> None:
@@ -72,21 +81,18 @@ class Audit:
         # Unique without asking the system for random bytes at every event: a random start, and a count from there.
         self._prefix = secrets.token_hex(10)
         self._numbers = count()
+        self._announcing: set[asyncio.Task[None]] = set()
 
     @property
     def degraded(self) -> bool:
         """Whether events are recorded less firmly than the mode promises."""
         return self._outbox.degraded
 
-    @contextmanager
-    def trail(self, origin: Origin) -> Iterator[Trail]:
-        """Collects what is recorded inside the block, by this task and the ones it starts."""
+    def begin(self, origin: Origin) -> Trail:
+        """Collects what this task and those it starts record from now on; a request has a task of its own."""
         trail = Trail(self._outbox, origin)
-        token = _current.set(trail)
-        try:
-            yield trail
-        finally:
-            _current.reset(token)
+        _current.set(trail)
+        return trail
 
     def record(
         self,
@@ -94,25 +100,39 @@ class Audit:
         caller: Caller | None = None,
         *,
         outcome: Outcome = "success",
-        tenant: str = HOUSE,
-        actor: str = "",
-        **details: Detail,
+        details: Mapping[str, Detail] | None = None,
+        **more: Detail,
     ) -> None:
-        """Collects an event. `tenant` and `actor` are the caller's when there is one."""
+        """Collects an event, with small facts by name; without a caller it belongs to `HOUSE`."""
         trail = _current.get() or self._rest
         trail.add(
             Event(
                 id=f"{self._prefix}-{next(self._numbers):x}",
                 at=self._clock.now(),
                 type=kind,
-                tenant=tenant if caller is None else caller.tenant,
-                actor=actor if caller is None else caller.user_id,
+                tenant=HOUSE if caller is None else caller.tenant,
+                actor="" if caller is None else caller.user_id,
                 credential="" if caller is None else caller.credential,
                 outcome=outcome,
                 origin=trail.origin,
-                details=details,
+                details={**details, **more} if details else more,
             )
         )
+
+    def announce(self, kind: EventType, *, outcome: Outcome = "success", **details: Detail) -> None:
+        """Records what no request did, such as a file that was read again, without anybody waiting for it."""
+        self.record(kind, outcome=outcome, details=details)
+        task = asyncio.create_task(self._announce())
+        self._announcing.add(task)  # the loop holds tasks weakly
+        task.add_done_callback(self._announcing.discard)
+
+    async def _announce(self) -> None:
+        try:
+            await self._rest.commit()
+        except DependencyDown as error:
+            _log.warning(
+                "event_not_recorded", reason=error.detail, remedy="It is kept, and recorded with the next one."
+            )
 
     async def commit(self, *, strict: bool = False) -> None:
         """Returns when everything this request recorded is safe.

@@ -13,12 +13,12 @@ from typing import Final
 import structlog
 
 from bullpen.errors import Misconfigured
-from bullpen.security.authentication import keys
 from bullpen.security.authentication.identity import DEFAULT_TENANT
-from bullpen.security.authentication.keys import ApiKey
+from bullpen.security.authentication.opaque import ApiKey
+from bullpen.security.authentication.pepper import Peppers
 from bullpen.security.authentication.ports import KeyRecord, KeyStore
 
-__all__ = ["admit", "data_folder", "first_key", "server_secret"]
+__all__ = ["admin_key", "admit", "data_folder", "first_key", "server_secret"]
 
 _OTHERS: Final = 0o077
 _FIRST_USER: Final = "admin"
@@ -53,7 +53,7 @@ def server_secret(folder: Path) -> str:
     return text
 
 
-async def first_key(folder: Path, *, store: KeyStore, pepper: bytes, now: float) -> ApiKey:
+async def first_key(folder: Path, *, store: KeyStore, peppers: Peppers, now: float) -> ApiKey:
     """The administrator's key of this data folder: read from `api-key`, which is made (mode 0600) if need be.
 
     The store has its record afterwards, even when the database was deleted in between.
@@ -63,29 +63,42 @@ async def first_key(folder: Path, *, store: KeyStore, pepper: bytes, now: float)
         DependencyDown: The store is away.
     """
     path = folder / "api-key"
-    return await admit(_once(path, keys.generate().text), source=path, store=store, pepper=pepper, now=now)
+    return await admit(_once(path, ApiKey.generate().text), source=path, store=store, peppers=peppers, now=now)
 
 
-async def admit(text: str, *, source: Path, store: KeyStore, pepper: bytes, now: float) -> ApiKey:
+async def admin_key(path: Path, *, store: KeyStore, peppers: Peppers, now: float) -> ApiKey:
+    """The administrator's key of a cluster, from a file that the operator has made: one line, an API key.
+
+    Every replica may admit it, as often as it starts. A revoked one stays revoked.
+
+    Raises:
+        Misconfigured: The file cannot be read, holds something else, or was made with another secret.
+        DependencyDown: The store is away.
+    """
+    return await admit(_given(path), source=path, store=store, peppers=peppers, now=now)
+
+
+async def admit(text: str, *, source: Path, store: KeyStore, peppers: Peppers, now: float) -> ApiKey:
     """Makes sure that the store has this key, as an administrator's. A revoked key stays revoked.
 
     Args:
         text: The key in the clear.
         source: The file it came from, named in errors.
         store: Where keys are kept.
-        pepper: The server's.
+        peppers: The server's.
         now: Seconds since 1970.
 
     Raises:
         Misconfigured: It is not a key, or the store has one of this id that was made with another secret.
         DependencyDown: The store is away.
     """
-    key = keys.parse(text)
+    key = ApiKey.parse(text)
     if key is None:
         raise Misconfigured(f"{source} does not hold an API key. Remove it and start again.")
     record = KeyRecord(
         id=key.id,
-        digest=keys.digest(key, pepper=pepper),
+        digest=peppers.current.digest(key),
+        pepper=peppers.current.id,
         name="first key",
         user_id=_FIRST_USER,
         tenant=DEFAULT_TENANT,
@@ -93,14 +106,20 @@ async def admit(text: str, *, source: Path, store: KeyStore, pepper: bytes, now:
         created_at=now,
     )
     if not await store.add(record):
-        await _same(record, source=source, store=store)
+        kept = next((each for each in await store.load() if each.id == key.id), None)
+        if kept is None or not peppers.fits(key, kept):
+            raise Misconfigured(f"The key in {source} was made with another secret. Remove the file and start again.")
     return key
 
 
-async def _same(record: KeyRecord, *, source: Path, store: KeyStore) -> None:
-    digests = [kept.digest for kept in await store.load() if kept.id == record.id]
-    if record.digest not in digests:
-        raise Misconfigured(f"The key in {source} was made with another secret. Remove the file and start again.")
+def _given(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misconfigured(
+            f"BOOTSTRAP_ADMIN_KEY_FILE: {path} cannot be read ({type(error).__name__}). Put an API key there: "
+            "`bp_`, 12 letters or digits, `_` and 64 hex digits. Or leave the setting out."
+        ) from None
 
 
 def _once(path: Path, text: str) -> str:

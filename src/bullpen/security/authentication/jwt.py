@@ -1,142 +1,166 @@
-"""Tokens: JSON Web Tokens (RFC 7519) signed with HS256 and the server's secret."""
+"""JSON Web Tokens (RFC 7519) in compact form: their keys, their signatures, and nothing of what they claim.
 
+A key is bound to its algorithms when it is made. A token is held against one key under one of that key's algorithms,
+so that the token never chooses how it is checked (RFC 8725 §2.1).
+"""
+
+import base64
+import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import jwt
-from jwt.types import Options
+import orjson
 
-from bullpen.caller import Caller
-from bullpen.clock import Clock, SystemClock
 from bullpen.errors import Misconfigured, Unauthenticated
-from bullpen.security.authentication.identity import DEFAULT_TENANT, is_tenant, is_user_id
 
-__all__ = ["Tokens"]
+__all__ = ["HS256", "REFUSED", "Header", "Key", "claims_of", "header_of", "public_keys", "secret_key", "sign"]
 
-_DAY: Final = 86_400.0
+HS256: Final = "HS256"
+REFUSED: Final = "The token is not valid."
+
 _SHORTEST_SECRET: Final = 32
-_LARGEST: Final = 2**53
-_REFUSED: Final = "The token is not valid."
-# RFC 7515 §2: no padding. The library's decoder would also skip whatever is not of the alphabet.
+# RFC 7515 §2: no padding, no other alphabet. Of the rest the library makes sure.
 _SHAPE: Final = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
-_ALGORITHMS: Final = ["HS256"]
-# Times are held against our own clock; `sub`, `iss` and `jti` are not relied on.
-_OPTIONS: Final[Options] = {
-    "verify_exp": False,
-    "verify_iat": False,
-    "verify_nbf": False,
-    "verify_sub": False,
-    "verify_iss": False,
-    "verify_jti": False,
+# What other kinds of token of the same issuer are called (RFC 8725 §3.11), such as a logout token, is not here.
+_TYPES: Final = frozenset({"jwt", "at+jwt", "application/at+jwt", "application/okta-internal-at+jwt"})
+_JWS: Final = jwt.PyJWS()
+
+_FITTING: Final[Mapping[tuple[str, str | None], frozenset[str]]] = {
+    ("RSA", None): frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}),
+    ("EC", "P-256"): frozenset({"ES256"}),
+    ("EC", "P-384"): frozenset({"ES384"}),
+    ("EC", "P-521"): frozenset({"ES512"}),
+    ("OKP", "Ed25519"): frozenset({"EdDSA"}),
 }
+"""Public keys only, by kind and curve: a shared secret (`oct`) in a public document is no key."""
+_NONE: Final[frozenset[str]] = frozenset()
+_PRIVATE: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 
 
-class Tokens:
-    """Verifies tokens.
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a token says about itself. Nothing of it is to be believed yet."""
 
-    Claims: `user_id` (or `sub`, when there is no `user_id`), `exp` and `iat` are needed; `nbf` is respected; `tenant`
-    (default `default`), `roles`, `permissions` (lists of strings) and `attributes` (strings and whole numbers by
-    name) may be there. A token made for an audience is refused: there is none that this server is.
+    algorithm: str
+    key_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What signatures are held against, and the one algorithm it is used with. Its `repr` shows no secret."""
+
+    id: str | None
+    algorithm: str
+    material: jwt.PyJWK
+
+
+def header_of(token: str) -> Header:
+    """The token's header.
+
+    Raises:
+        Unauthenticated: It is not a token, or has a header that must not be ignored (`crit`, RFC 7515 §4.1.11).
     """
+    told = _told(token)
+    algorithm, key_id, kind = told.get("alg"), told.get("kid"), told.get("typ", "JWT")
+    if not isinstance(algorithm, str) or not isinstance(key_id, str | None):
+        raise _malformed()
+    if "crit" in told or not isinstance(kind, str) or kind.lower() not in _TYPES:
+        raise _malformed()
+    return Header(algorithm, key_id)
 
-    def __init__(
-        self,
-        secret: str,
-        *,
-        leeway: float = 10.0,
-        max_age: float = _DAY,
-        clock: Clock | None = None,
-    ) -> None:
-        """Takes what every token is held against.
 
-        Args:
-            secret: What tokens are signed with; 32 bytes or more, as RFC 7518 §3.2 asks.
-            leeway: By how much the signer's clock may differ, seconds.
-            max_age: Oldest `iat` accepted, seconds, whatever `exp` says.
-            clock: Tells the time tokens are held against.
+def _told(token: str) -> dict[str, Any]:
+    """The header as it was written; nothing of what is not an object."""
+    if not _SHAPE.fullmatch(token):
+        return {}
+    text = token[: token.index(".")]
+    try:
+        told = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}
 
-        Raises:
-            Misconfigured: The secret is too short.
-        """
-        if len(secret.encode()) < _SHORTEST_SECRET:
-            raise Misconfigured(
-                f"The secret that signs tokens is shorter than {_SHORTEST_SECRET} bytes. Try `openssl rand -hex 32`."
-            )
-        self._secret = secret
-        self._leeway = leeway
-        self._max_age = max_age
-        self._clock = clock or SystemClock()
 
-    def verify(self, token: str) -> Caller:
-        """The caller a token speaks of.
+def claims_of(token: str, key: Key) -> Mapping[str, Any] | None:
+    """What the token claims, if this key has signed it; else None.
 
-        Raises:
-            Unauthenticated: It is forged, expired, too old, not yet valid or not well-formed; the text does not say
-                which.
-        """
-        claims = self._claims(token)
-        self._check_times(claims)
-        user_id = claims.get("user_id", claims.get("sub"))
-        tenant = claims.get("tenant", DEFAULT_TENANT)
-        if not is_user_id(user_id) or not is_tenant(tenant):
-            raise Unauthenticated(_REFUSED)
-        return Caller(
-            user_id=user_id,
-            tenant=tenant,
-            credential="jwt",
-            roles=_names(claims.get("roles", [])),
-            permissions=_names(claims.get("permissions", [])),
-            attributes=_attributes(claims.get("attributes", {})),
+    Raises:
+        Unauthenticated: It is signed, and not an object.
+    """
+    try:
+        payload = _JWS.decode(token, key.material, algorithms=[key.algorithm])
+    except Exception:  # noqa: BLE001 -- whatever a token does to the library, it is no valid token
+        return None
+    try:
+        claims = orjson.loads(payload)
+    except ValueError:
+        claims = None
+    if not isinstance(claims, dict):
+        raise _malformed()
+    return claims
+
+
+def secret_key(secret: str) -> Key:
+    """The key for HS256. Its id is a digest of the secret, which tells two secrets apart and nothing of either.
+
+    Raises:
+        Misconfigured: It is shorter than 32 bytes, which RFC 7518 §3.2 asks for.
+    """
+    raw = secret.encode()
+    if len(raw) < _SHORTEST_SECRET:
+        raise Misconfigured(
+            f"The secret that signs tokens is shorter than {_SHORTEST_SECRET} bytes. Try `openssl rand -hex 32`."
         )
-
-    def _claims(self, token: str) -> Mapping[str, Any]:
-        if not _SHAPE.fullmatch(token):
-            raise Unauthenticated(_REFUSED)
-        try:
-            claims: Mapping[str, Any] = jwt.decode(
-                token,
-                self._secret,
-                algorithms=_ALGORITHMS,
-                options=_OPTIONS,
-            )
-        except Exception as error:  # whatever a token does to the library, it is no valid token
-            raise Unauthenticated(_REFUSED) from error
-        return claims
-
-    def _check_times(self, claims: Mapping[str, Any]) -> None:
-        now = self._clock.now()
-        issued, expires = _time(claims.get("iat")), _time(claims.get("exp"))
-        begins = _time(claims.get("nbf", issued))
-        expired = now >= expires + self._leeway or now - issued > self._max_age
-        early = max(issued, begins) > now + self._leeway
-        if expired or early:
-            raise Unauthenticated(_REFUSED)
+    encoded = base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+    key_id = hashlib.sha256(b"bullpen token key\0" + raw).hexdigest()[:16]
+    return Key(key_id, HS256, jwt.PyJWK({"kty": "oct", "k": encoded}, HS256))
 
 
-def _time(value: object) -> float:
-    # The bound also keeps out NaN, infinity and whole numbers that no float can hold.
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _LARGEST:
-        raise Unauthenticated(_REFUSED)
-    return value
+def sign(claims: Mapping[str, Any], *, key: Key) -> str:
+    """A token that says so, signed with one of our own keys, and naming it."""
+    return _JWS.encode(orjson.dumps(dict(claims)), key.material, key.algorithm, headers={"kid": key.id})
 
 
-def _names(value: object) -> frozenset[str]:
-    if not isinstance(value, list) or not all(map(_is_text, value)):
-        raise Unauthenticated(_REFUSED)
-    return frozenset(value)
+def public_keys(jwk: object, *, algorithms: Collection[str]) -> Iterator[Key]:
+    """The keys in an entry of a JWK set (RFC 7517), one an algorithm it may be used with.
+
+    None for what is not for signatures, not of an allowed algorithm, too short, or no key.
+
+    Args:
+        jwk: The entry.
+        algorithms: Those that are allowed.
+    """
+    if not isinstance(jwk, dict) or not _for_signatures(jwk):
+        return
+    key_id, bound = jwk.get("kid"), jwk.get("alg")
+    fitting = next((names for (kind, curve), names in _FITTING.items() if (kind, curve) == _kind(jwk)), _NONE)
+    for algorithm in sorted(fitting & frozenset(algorithms)):
+        if bound in (None, algorithm) and (material := _material(jwk, algorithm)):
+            yield Key(key_id, algorithm, material)
 
 
-def _attributes(value: object) -> dict[str, str | int]:
-    if not isinstance(value, dict) or not all(_is_text(name) and _is_plain(entry) for name, entry in value.items()):
-        raise Unauthenticated(_REFUSED)
-    return value
+def _for_signatures(jwk: Mapping[str, Any]) -> bool:
+    operations = jwk.get("key_ops", ["verify"])
+    named = isinstance(jwk.get("kid"), str | None)
+    return named and jwk.get("use", "sig") == "sig" and isinstance(operations, list) and "verify" in operations
 
 
-def _is_plain(value: object) -> bool:
-    return _is_text(value) or (type(value) is int and abs(value) < _LARGEST)
+def _kind(jwk: Mapping[str, Any]) -> tuple[object, object]:
+    return jwk.get("kty"), jwk.get("crv")
 
 
-def _is_text(value: object) -> bool:
-    # Printable keeps out lone surrogates, which JSON allows and UTF-8 cannot write.
-    return isinstance(value, str) and value.isprintable()
+def _material(jwk: Mapping[str, Any], algorithm: str) -> jwt.PyJWK | None:
+    try:
+        # Whatever else a provider publishes by mistake is not taken in.
+        material = jwt.PyJWK({name: value for name, value in jwk.items() if name not in _PRIVATE}, algorithm)
+        too_short = material.Algorithm.check_key_length(material.key)
+    except Exception:  # noqa: BLE001 -- whatever a foreign document does to the library, it is no key
+        return None
+    return None if too_short else material
+
+
+def _malformed() -> Unauthenticated:
+    return Unauthenticated(REFUSED, facts={"reason": "form"})

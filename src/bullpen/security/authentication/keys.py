@@ -1,72 +1,27 @@
-"""API keys: `bp_<id>_<secret>`.
+"""API keys: a fresh one, and what is kept of it."""
 
-The id is public, 12 letters and digits. The secret is 32 random bytes in hex, so a fast digest protects it as well
-as a slow one would: there is nothing to guess. The digest is keyed with a pepper that is not in the database, so a
-stolen table is of no use, and neither is a row written into it.
-"""
-
-import hmac
 import math
 import re
-import secrets
-import string
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from hashlib import sha256
 from typing import Final
 
 from bullpen.errors import FieldError, InvalidRequest
 from bullpen.security.authentication.identity import DEFAULT_TENANT, is_tenant, is_user_id
+from bullpen.security.authentication.opaque import ApiKey
+from bullpen.security.authentication.pepper import Pepper
 from bullpen.security.authentication.ports import KeyRecord
 
-__all__ = ["ApiKey", "digest", "generate", "issue", "parse", "pepper_from"]
+__all__ = ["issue"]
 
-_SHAPE: Final = re.compile(r"bp_([A-Za-z0-9]{12})_([0-9a-f]{64})")
 _PERMISSION: Final = re.compile(r"\*|[A-Za-z0-9_.-]+(:[A-Za-z0-9_.-]+)*")
-_ALPHABET: Final = string.ascii_letters + string.digits
-_ID_LENGTH: Final = 12
-_SECRET_BYTES: Final = 32
 _LONGEST_NAME: Final = 128
-
-
-@dataclass(frozen=True, slots=True)
-class ApiKey:
-    """A key in the clear. Shown once to its owner, and never kept."""
-
-    id: str
-    secret: str = field(repr=False)
-
-    @property
-    def text(self) -> str:
-        """What the owner sends."""
-        return f"bp_{self.id}_{self.secret}"
-
-
-def generate() -> ApiKey:
-    """A fresh key."""
-    key_id = "".join(secrets.choice(_ALPHABET) for _ in range(_ID_LENGTH))
-    return ApiKey(key_id, secrets.token_hex(_SECRET_BYTES))
-
-
-def parse(text: str) -> ApiKey | None:
-    """The key that was sent; None when it is not one of ours."""
-    match = _SHAPE.fullmatch(text)
-    return ApiKey(*match.groups()) if match else None
-
-
-def digest(key: ApiKey, *, pepper: bytes) -> bytes:
-    """HMAC-SHA256 of the whole key, id included, so that one key's digest is of no use to another."""
-    return hmac.digest(pepper, key.text.encode(), "sha256")
-
-
-def pepper_from(secret: str) -> bytes:
-    """The pepper that belongs to the server's secret. Not the secret itself: that one also signs tokens."""
-    return hmac.new(secret.encode(), b"bullpen: pepper of API keys", sha256).digest()
+_MOST: Final = 100  # roles, permissions and attributes of one key
+_PERMISSIONS: Final = f"`*`, or words joined by colons, {_MOST} at most"
 
 
 def issue(
     *,
-    pepper: bytes,
+    pepper: Pepper,
     now: float,
     name: str,
     user_id: str,
@@ -75,11 +30,12 @@ def issue(
     permissions: Iterable[str] = (),
     attributes: Mapping[str, str | int] | None = None,
     lifetime: float | None = None,
+    created_by: str = "",
 ) -> tuple[ApiKey, KeyRecord]:
     """A fresh key and the record to keep of it.
 
     Args:
-        pepper: The server's, from `pepper_from`.
+        pepper: The server's, today's.
         now: Seconds since 1970.
         name: What people call the key, 1 to 128 characters.
         user_id: The key's owner.
@@ -88,35 +44,44 @@ def issue(
         permissions: Granted beside those of the roles.
         attributes: Department, project and the like.
         lifetime: Seconds until it expires; None means never.
+        created_by: Who makes it, as `tenant:user`; empty for the command line.
 
     Raises:
         InvalidRequest: Names every field that is wrong.
     """
-    permissions = frozenset(permissions)
-    _check(name=name, user_id=user_id, tenant=tenant, permissions=permissions, lifetime=lifetime)
-    key = generate()
-    return key, KeyRecord(
-        id=key.id,
-        digest=digest(key, pepper=pepper),
-        name=name,
-        user_id=user_id,
-        tenant=tenant,
-        roles=frozenset(roles),
-        permissions=permissions,
-        attributes=dict(attributes or {}),
-        created_at=now,
-        expires_at=None if lifetime is None else now + lifetime,
-    )
-
-
-def _check(*, name: str, user_id: str, tenant: str, permissions: Iterable[str], lifetime: float | None) -> None:
+    roles, permissions, attributes = frozenset(roles), frozenset(permissions), dict(attributes or {})
     rules = (
         ("name", 1 <= len(name) <= _LONGEST_NAME and name.isprintable(), "1 to 128 printable characters"),
         ("user_id", is_user_id(user_id), "1 to 128 printable characters, no space at either end"),
         ("tenant", is_tenant(tenant), "1 to 64 letters, digits, dots, dashes and underscores"),
-        ("permissions", all(map(_PERMISSION.fullmatch, permissions)), "`*`, or words joined by colons"),
+        ("roles", len(roles) <= _MOST and all(map(_is_text, roles)), f"{_MOST} printable words at most"),
+        ("permissions", len(permissions) <= _MOST and all(map(_PERMISSION.fullmatch, permissions)), _PERMISSIONS),
+        ("attributes", len(attributes) <= _MOST and all(map(_is_text, attributes)), f"{_MOST} at most, with names"),
         ("lifetime", lifetime is None or 0 < lifetime < math.inf, "more than 0 seconds, and have an end"),
     )
+    _check(rules)
+    key = ApiKey.generate()
+    return key, KeyRecord(
+        id=key.id,
+        digest=pepper.digest(key),
+        pepper=pepper.id,
+        name=name,
+        user_id=user_id,
+        tenant=tenant,
+        roles=roles,
+        permissions=permissions,
+        attributes=attributes,
+        created_at=now,
+        created_by=created_by,
+        expires_at=None if lifetime is None else now + lifetime,
+    )
+
+
+def _is_text(word: str) -> bool:
+    return 1 <= len(word) <= _LONGEST_NAME and word.isprintable()
+
+
+def _check(rules: Iterable[tuple[str, bool, str]]) -> None:
     wrong = [FieldError(path, f"must be {expected}") for path, right, expected in rules if not right]
     if wrong:
         told = "; ".join(f"`{error.path}` {error.message}" for error in wrong)

@@ -1,32 +1,47 @@
 """Every API key of the house, in memory, never older than a few seconds."""
 
-import asyncio
-import secrets
-from contextlib import suppress
-from hmac import compare_digest
-from typing import Final, Self
+from collections import Counter
+from typing import Final, NamedTuple
 
-import structlog
-
-from bullpen.clock import Clock, SystemClock
+from bullpen.clock import Clock
 from bullpen.errors import DependencyDown, Unauthenticated
-from bullpen.security.authentication import keys
+from bullpen.security.authentication.mirror import Mirror, Pace
+from bullpen.security.authentication.news import News
+from bullpen.security.authentication.opaque import ApiKey
+from bullpen.security.authentication.pepper import Peppers
 from bullpen.security.authentication.ports import KeyRecord, KeyStore
+from bullpen.security.authentication.upkeep import Upkeep
 
-__all__ = ["KeyRing"]
+__all__ = ["Census", "KeyRing"]
 
 _REFUSED: Final = "The API key is not valid."
-_DUMMY: Final = secrets.token_bytes(32)
-"""Compared with when there is no such key: random, so that it fits none."""
-
-_log = structlog.get_logger("bullpen.authentication")
 
 
-class KeyRing:
+class Census(NamedTuple):
+    """How the keys of the house are.
+
+    Attributes:
+        kept: All there are.
+        usable: Those that open something.
+        under_older: Usable ones that still hang on an older secret; with none, that secret can be dropped.
+        under_unknown: Usable ones of a secret that this server does not have: nobody can use them.
+        unreadable: Rows that were left out.
+        oldest_at: When the oldest usable one was made; None without any.
+    """
+
+    kept: int
+    usable: int
+    under_older: int
+    under_unknown: int
+    unreadable: int
+    oldest_at: float | None
+
+
+class KeyRing(Mirror):
     """Recognises API keys without asking the store.
 
     `async with KeyRing(...)` loads the keys and keeps them fresh until the block ends. A new or revoked key is known
-    everywhere `poll_every` seconds after the store has it, plus the time of one query.
+    everywhere with the news of it, or `poll_every` seconds after the store has it, plus the time of one query.
 
     Failure mode: closed. While the store is away the last known keys stand for `stale_after` seconds; from then on,
     and before the first load, every key is answered with `DependencyDown`.
@@ -36,69 +51,35 @@ class KeyRing:
         self,
         store: KeyStore,
         *,
-        pepper: bytes,
+        peppers: Peppers,
+        upkeep: Upkeep | None = None,
+        news: News | None = None,
         clock: Clock | None = None,
-        poll_every: float = 0.5,
-        patience: float = 5.0,
-        stale_after: float = 30.0,
+        pace: Pace | None = None,
     ) -> None:
         """Opens nothing yet.
 
         Args:
             store: Where the keys are kept.
-            pepper: What their digests were keyed with.
+            peppers: What their digests were keyed with.
+            upkeep: Hears of every key that opens.
+            news: Says when keys have changed.
             clock: Tells what has expired and what is stale.
-            poll_every: Seconds between two looks at the store.
-            patience: Longest wait for the store, seconds.
-            stale_after: How long the last known keys stand, seconds.
+            pace: How often it looks.
         """
+        super().__init__(name="key-ring", news=news, clock=clock, pace=pace)
         self._store = store
-        self._pepper = pepper
-        self._clock = clock or SystemClock()
-        self._poll_every = poll_every
-        self._patience = patience
-        self._stale_after = stale_after
+        self._peppers = peppers
+        self._upkeep = upkeep
         self._records: dict[str, KeyRecord] = {}
         self._version: tuple[int, ...] | None = None
-        self._fresh_at = float("-inf")
-        self._away = False
-        self._turn = asyncio.Lock()  # two looks at once could end with the older answer
-        self._polling: asyncio.Task[None] | None = None
 
-    async def __aenter__(self) -> Self:
-        """Begins even when the store is away: nobody gets in until it answers."""
-        await self._look()
-        self._polling = asyncio.create_task(self._poll(), name="key-ring")
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._polling is None:
-            return
-        self._polling.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._polling
-
-    @property
-    def stale(self) -> bool:
-        """Whether the keys are too old to be trusted."""
-        return self._clock.monotonic() - self._fresh_at > self._stale_after
-
-    async def refresh(self) -> None:
-        """Looks at the store now, so that this process knows at once what it has just added or revoked.
-
-        Raises:
-            DependencyDown: The store is away, or took longer than `patience`.
-        """
-        asked_at = self._clock.monotonic()
-        try:
-            async with asyncio.timeout(self._patience), self._turn:
-                await self._load()
-        except TimeoutError as error:
-            raise DependencyDown("The key store does not answer. Try again in a moment.") from error
-        self._fresh_at = asked_at
+    def __contains__(self, key_id: str) -> bool:
+        """Whether there is such a key, usable or not, as far as is known now."""
+        return key_id in self._records
 
     def verify(self, presented: str) -> KeyRecord:
-        """The record of the key that was presented.
+        """The record of the key that was presented, as far as is known now.
 
         A known and an unknown id cost the same work: one keyed digest and one comparison in constant time.
 
@@ -106,17 +87,59 @@ class KeyRing:
             Unauthenticated: It is not a key, or unknown, wrong, expired or revoked; the text does not say which.
             DependencyDown: The keys are too old to be trusted.
         """
-        key = keys.parse(presented)
+        key = ApiKey.parse(presented)
         if key is None:
-            raise Unauthenticated(_REFUSED)
+            raise _refusal()
+        self._refuse_stale()
+        record = self._records.get(key.id)
+        fits = self._peppers.fits(key, record)
+        if record is None or not fits or not record.usable(at=self._clock.now()):
+            raise _refusal(key.id)
+        if self._upkeep is not None:
+            self._upkeep.note(key, record)
+        return record
+
+    async def recognise(self, presented: str) -> KeyRecord:
+        """The same, for whoever can wait: a key that is refused is tried again after a look at the store.
+
+        One made elsewhere a moment ago opens at once. A known key does not wait. Whatever is wrong with a key costs the
+        same look, so nobody learns from the time an answer takes which ids exist.
+        """
+        try:
+            return self.verify(presented)
+        except Unauthenticated:
+            if ApiKey.parse(presented) is None:
+                raise
+        await self.look()
+        return self.verify(presented)
+
+    def usable(self, key_id: str) -> KeyRecord | None:
+        """The record of a key that opens something now; None when it does not, or there is none.
+
+        Raises:
+            DependencyDown: The keys are too old to be trusted.
+        """
+        self._refuse_stale()
+        record = self._records.get(key_id)
+        return record if record is not None and record.usable(at=self._clock.now()) else None
+
+    def census(self) -> Census:
+        """How the keys are, as far as is known now."""
+        now = self._clock.now()
+        usable = [record for record in self._records.values() if record.usable(at=now)]
+        ages = Counter(map(self._peppers.age, usable))
+        return Census(
+            kept=len(self._records),
+            usable=len(usable),
+            under_older=ages["older"],
+            under_unknown=ages["unknown"],
+            unreadable=self._store.unreadable,
+            oldest_at=min((record.created_at for record in usable), default=None),
+        )
+
+    def _refuse_stale(self) -> None:
         if self.stale:
             raise DependencyDown("API keys cannot be checked now. Try again in a moment.")
-        record = self._records.get(key.id)
-        expected = _DUMMY if record is None else record.digest
-        fits = compare_digest(keys.digest(key, pepper=self._pepper), expected)
-        if record is None or not fits or not record.usable(at=self._clock.now()):
-            raise Unauthenticated(_REFUSED)
-        return record
 
     async def _load(self) -> None:
         # The version is asked first: a change between the two questions is then seen again at the next look.
@@ -125,24 +148,7 @@ class KeyRing:
             self._records = {record.id: record for record in await self._store.load()}
             self._version = version
 
-    async def _poll(self) -> None:
-        while True:
-            await asyncio.sleep(self._poll_every)
-            await self._look()
 
-    async def _look(self) -> None:
-        try:
-            await self.refresh()
-        except DependencyDown as error:
-            self._tell(away=True, cause=error)
-        except Exception:  # noqa: BLE001 -- the poll must outlive any defect of a store, or no key is ever known again
-            _log.exception("keys_not_loaded")
-        else:
-            self._tell(away=False)
-
-    def _tell(self, *, away: bool, cause: Exception | None = None) -> None:
-        if away and not self._away:
-            _log.warning("key_store_away", stale_after=self._stale_after, exc_info=cause)
-        if self._away and not away:
-            _log.info("key_store_back")
-        self._away = away
+def _refusal(key_id: str = "") -> Unauthenticated:
+    facts = {"key_id": key_id} if key_id else {}
+    return Unauthenticated(_REFUSED, event="api_key_auth_failed", facts=facts)

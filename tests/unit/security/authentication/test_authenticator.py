@@ -4,13 +4,13 @@ import jwt
 import pytest
 
 from bullpen.errors import DependencyDown, Unauthenticated
-from bullpen.security.authentication import Authenticator, KeyRing, Tokens, issue, pepper_from
-from bullpen.security.authentication.keys import ApiKey, generate
+from bullpen.security.authentication import Authenticator, KeyRing, Peppers, Tokens, issue, key_id_of, method_of
 from bullpen.security.authentication.local import LocalKeyStore
+from bullpen.security.authentication.opaque import ApiKey
 from tests.stubs.clock import StillClock
 
 SECRET = "s" * 64
-PEPPER = pepper_from(SECRET)
+PEPPERS = Peppers(SECRET)
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def store() -> LocalKeyStore:
 
 @pytest.fixture
 async def ring(store: LocalKeyStore, clock: StillClock) -> KeyRing:
-    ring = KeyRing(store, pepper=PEPPER, clock=clock)
+    ring = KeyRing(store, peppers=PEPPERS, clock=clock)
     await ring.refresh()
     return ring
 
@@ -33,7 +33,7 @@ async def ring(store: LocalKeyStore, clock: StillClock) -> KeyRing:
 @pytest.fixture
 async def key(store: LocalKeyStore, ring: KeyRing, clock: StillClock) -> ApiKey:
     key, record = issue(
-        pepper=PEPPER,
+        pepper=PEPPERS.current,
         now=clock.now(),
         name="n",
         user_id="u",
@@ -56,12 +56,12 @@ def token(clock: StillClock) -> str:
     return jwt.encode({"user_id": "t", "iat": clock.now(), "exp": clock.now() + 60}, SECRET, algorithm="HS256")
 
 
-def test_a_key_opens_in_either_place(authenticator: Authenticator, key: ApiKey) -> None:
+async def test_a_key_opens_in_either_place(authenticator: Authenticator, key: ApiKey) -> None:
     """`X-API-Key` or bearer, and the same one in both is no contradiction."""
     callers = [
-        authenticator.authenticate(api_key=key.text),
-        authenticator.authenticate(bearer=key.text),
-        authenticator.authenticate(api_key=key.text, bearer=key.text),
+        await authenticator.authenticate(api_key=key.text),
+        await authenticator.authenticate(bearer=key.text),
+        await authenticator.authenticate(api_key=key.text, bearer=key.text),
     ]
     assert callers[0] == callers[1] == callers[2]
     caller = callers[0]
@@ -69,60 +69,96 @@ def test_a_key_opens_in_either_place(authenticator: Authenticator, key: ApiKey) 
     assert caller.attributes == {"project": "p"}
 
 
-def test_a_credential_is_named_without_its_secret(authenticator: Authenticator, key: ApiKey) -> None:
+async def test_a_credential_is_named_without_its_secret(authenticator: Authenticator, key: ApiKey) -> None:
     """Logs name the key by its id."""
-    assert authenticator.authenticate(api_key=key.text).credential == f"api_key:{key.id}"
+    assert (await authenticator.authenticate(api_key=key.text)).credential == f"api_key:{key.id}"
 
 
-def test_white_space_belongs_to_the_header(authenticator: Authenticator, key: ApiKey) -> None:
+async def test_white_space_belongs_to_the_header(authenticator: Authenticator, key: ApiKey) -> None:
     """Spaces and tabs around a credential are not part of it (RFC 9110 §5.5); a line end would be."""
     for shown in (f" {key.text}\t", f"{key.text} "):
-        assert authenticator.authenticate(api_key=shown).user_id == "u"
-        assert authenticator.authenticate(api_key=shown, bearer=key.text).user_id == "u"
+        assert (await authenticator.authenticate(api_key=shown)).user_id == "u"
+        assert (await authenticator.authenticate(api_key=shown, bearer=key.text)).user_id == "u"
     for shown in (f"{key.text}\n", " \t"):
         with pytest.raises(Unauthenticated):
-            authenticator.authenticate(api_key=shown)
+            await authenticator.authenticate(api_key=shown)
 
 
-def test_a_token_opens_as_bearer_only(authenticator: Authenticator, token: str) -> None:
+async def test_a_token_opens_as_bearer_only(authenticator: Authenticator, token: str) -> None:
     """`X-API-Key` is for keys."""
-    assert authenticator.authenticate(bearer=token).user_id == "t"
+    assert (await authenticator.authenticate(bearer=token)).user_id == "t"
     with pytest.raises(Unauthenticated):
-        authenticator.authenticate(api_key=token)
+        await authenticator.authenticate(api_key=token)
 
 
-def test_two_different_credentials_are_refused(authenticator: Authenticator, key: ApiKey, token: str) -> None:
+async def test_two_different_credentials_are_refused(authenticator: Authenticator, key: ApiKey, token: str) -> None:
     """Nobody acts in another's name because a proxy added a header; not even when both are good."""
     with pytest.raises(Unauthenticated, match="Two different"):
-        authenticator.authenticate(api_key=key.text, bearer=token)
+        await authenticator.authenticate(api_key=key.text, bearer=token)
 
 
 @pytest.mark.parametrize("absent", [None, ""])
-def test_no_credential_is_told_what_to_send(authenticator: Authenticator, absent: str | None) -> None:
+async def test_no_credential_is_told_what_to_send(authenticator: Authenticator, absent: str | None) -> None:
     """An empty header is none."""
     with pytest.raises(Unauthenticated, match="X-API-Key"):
-        authenticator.authenticate(api_key=absent, bearer=absent)
+        await authenticator.authenticate(api_key=absent, bearer=absent)
 
 
 @pytest.mark.parametrize("credential", ["x" * 8193, "bp_" + "a" * 100_000, "bp_ü", "\ud800", "\x00", "bp_", ".."])
-def test_nonsense_is_refused_in_either_place(authenticator: Authenticator, credential: str) -> None:
+async def test_nonsense_is_refused_in_either_place(authenticator: Authenticator, credential: str) -> None:
     """Huge, not ASCII, or nothing we know: never a defect."""
     for given in ({"api_key": credential}, {"bearer": credential}):
         with pytest.raises(Unauthenticated):
-            authenticator.authenticate(**given)
+            await authenticator.authenticate(**given)
 
 
-def test_without_tokens_only_keys_open(ring: KeyRing, key: ApiKey, token: str) -> None:
+async def test_without_tokens_only_keys_open(ring: KeyRing, key: ApiKey, token: str) -> None:
     """A server may do without a signing secret."""
     keys_only = Authenticator(ring)
-    assert keys_only.authenticate(bearer=key.text).user_id == "u"
+    assert (await keys_only.authenticate(bearer=key.text)).user_id == "u"
     with pytest.raises(Unauthenticated, match="API key"):
-        keys_only.authenticate(bearer=token)
+        await keys_only.authenticate(bearer=token)
 
 
-def test_tokens_open_while_keys_cannot_be_checked(store: LocalKeyStore, clock: StillClock, token: str) -> None:
+async def test_tokens_open_while_keys_cannot_be_checked(store: LocalKeyStore, clock: StillClock, token: str) -> None:
     """They need no store."""
-    authenticator = Authenticator(KeyRing(store, pepper=PEPPER, clock=clock), Tokens(SECRET, clock=clock))
-    assert authenticator.authenticate(bearer=token).user_id == "t"
+    authenticator = Authenticator(KeyRing(store, peppers=PEPPERS, clock=clock), Tokens(SECRET, clock=clock))
+    assert (await authenticator.authenticate(bearer=token)).user_id == "t"
     with pytest.raises(DependencyDown):
-        authenticator.authenticate(api_key=generate().text)
+        await authenticator.authenticate(api_key=ApiKey.generate().text)
+
+
+@pytest.mark.parametrize(
+    ("shown", "event"),
+    [
+        ({}, "credential_missing"),
+        ({"api_key": "bp_x"}, "api_key_auth_failed"),
+        ({"bearer": "bp_x"}, "api_key_auth_failed"),
+        ({"api_key": "x" * 9000}, "api_key_auth_failed"),
+        ({"bearer": "x.y.z"}, "token_invalid"),
+        ({"bearer": "x" * 9000}, "token_invalid"),
+        ({"api_key": "bp_x", "bearer": "y"}, "token_invalid"),
+    ],
+)
+async def test_a_refusal_has_its_name_in_the_audit_trail(
+    authenticator: Authenticator, shown: dict[str, str], event: str
+) -> None:
+    """Nothing of the credential is among the facts."""
+    with pytest.raises(Unauthenticated) as caught:
+        await authenticator.authenticate(**shown)
+    assert caught.value.event == event
+    assert not {*shown.values()} & {*caught.value.facts.values()}
+
+
+async def test_a_caller_says_how_they_were_recognised(authenticator: Authenticator, key: ApiKey, token: str) -> None:
+    """The trail has another event for each."""
+    assert method_of(await authenticator.authenticate(api_key=key.text)) == "api_key"
+    assert method_of(await authenticator.authenticate(bearer=token)) == "jwt"
+
+
+def test_a_key_has_a_name_before_it_is_known(key: ApiKey, token: str) -> None:
+    """Guesses at it are counted by that name; nothing else has one."""
+    assert key_id_of(f" {key.text}\t") == key.id
+    assert key_id_of(f"{key.text[:-1]}{'0' if key.text[-1] != '0' else '1'}") == key.id
+    for other in (None, "", "bp_", key.text[:-1], token, key.text.replace("bp_", "br_")):
+        assert key_id_of(other) is None

@@ -9,12 +9,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from bullpen.errors import Misconfigured
-from bullpen.security.authentication import KeyRing, pepper_from
-from bullpen.security.authentication.first import admit, data_folder, first_key, server_secret
-from bullpen.security.authentication.keys import ApiKey, generate
+from bullpen.security.authentication import KeyRing, Peppers
+from bullpen.security.authentication.first import admin_key, admit, data_folder, first_key, server_secret
 from bullpen.security.authentication.local import LocalKeyStore
+from bullpen.security.authentication.opaque import ApiKey
 
-PEPPER = pepper_from("s" * 32)
+PEPPERS = Peppers("s" * 32)
 
 
 @pytest.fixture
@@ -27,8 +27,8 @@ def store() -> LocalKeyStore:
     return LocalKeyStore()
 
 
-async def begin(folder: Path, store: LocalKeyStore, *, pepper: bytes = PEPPER) -> ApiKey:
-    return await first_key(folder, store=store, pepper=pepper, now=1.0)
+async def begin(folder: Path, store: LocalKeyStore, *, peppers: Peppers = PEPPERS) -> ApiKey:
+    return await first_key(folder, store=store, peppers=peppers, now=1.0)
 
 
 def modes(folder: Path) -> dict[str, int]:
@@ -46,7 +46,7 @@ async def test_the_first_key_is_an_administrators(folder: Path, store: LocalKeyS
     """The key in the file opens, with the role `admin`."""
     key = await begin(folder, store)
     assert (folder / "api-key").read_text() == f"{key.text}\n"
-    ring = KeyRing(store, pepper=PEPPER)
+    ring = KeyRing(store, peppers=PEPPERS)
     await ring.refresh()
     assert ring.verify(key.text).roles == {"admin"}
 
@@ -89,7 +89,7 @@ async def test_a_key_made_with_another_secret_is_named(folder: Path, store: Loca
     """It would open nothing, so the start says so instead of printing it."""
     await begin(folder, store)
     with pytest.raises(Misconfigured, match="api-key was made with another secret"):
-        await begin(folder, store, pepper=pepper_from("t" * 32))
+        await begin(folder, store, peppers=Peppers("t" * 32))
 
 
 async def test_files_that_hold_something_else_are_named(folder: Path, store: LocalKeyStore) -> None:
@@ -131,8 +131,33 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
 async def test_an_operators_own_key_is_admitted(store: LocalKeyStore, tmp_path: Path) -> None:
     """A key from a mounted secret becomes an administrator's; anything else is refused."""
-    key = generate()
-    assert await admit(key.text, source=tmp_path / "k", store=store, pepper=PEPPER, now=1.0) == key
+    key = ApiKey.generate()
+    assert await admit(key.text, source=tmp_path / "k", store=store, peppers=PEPPERS, now=1.0) == key
     assert [record.roles for record in await store.load()] == [{"admin"}]
     with pytest.raises(Misconfigured, match="does not hold an API key"):
-        await admit("sk-123", source=tmp_path / "k", store=store, pepper=PEPPER, now=1.0)
+        await admit("sk-123", source=tmp_path / "k", store=store, peppers=PEPPERS, now=1.0)
+
+
+async def test_a_clusters_first_key_is_admitted_by_every_start(store: LocalKeyStore, tmp_path: Path) -> None:
+    """`BOOTSTRAP_ADMIN_KEY_FILE`: one record however often; a revoked one stays so."""
+    path = tmp_path / "admin-key"
+    key = ApiKey.generate()
+    path.write_text(f"{key.text}\n")
+    for peppers in (PEPPERS, PEPPERS, Peppers("t" * 32, "s" * 32)):
+        assert await admin_key(path, store=store, peppers=peppers, now=1.0) == key
+    assert [(record.id, *record.roles) for record in await store.load()] == [(key.id, "admin")]
+    await store.revoke(key.id, at=2.0)
+    await admin_key(path, store=store, peppers=PEPPERS, now=3.0)
+    assert [record.revoked_at for record in await store.load()] == [2.0]
+
+
+@pytest.mark.parametrize("content", [None, b"", b"sk-1", b"\xff", b"bp_abc"])
+async def test_a_clusters_first_key_must_be_one(store: LocalKeyStore, tmp_path: Path, content: bytes | None) -> None:
+    """A file that is not there, or holds something else, stops the start, and its content is not repeated."""
+    path = tmp_path / "admin-key"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(Misconfigured, match="admin-key") as caught:
+        await admin_key(path, store=store, peppers=PEPPERS, now=1.0)
+    assert "sk-1" not in str(caught.value)
+    assert await store.load() == []

@@ -10,13 +10,18 @@ import pytest
 from structlog.testing import capture_logs
 
 from bullpen.errors import DependencyDown, Unauthenticated
-from bullpen.security.authentication.keys import ApiKey, digest, generate, issue, pepper_from
+from bullpen.security.authentication.keys import issue
 from bullpen.security.authentication.local import LocalKeyStore
+from bullpen.security.authentication.mirror import Pace
+from bullpen.security.authentication.opaque import ApiKey
+from bullpen.security.authentication.pepper import Peppers, pepper_from
 from bullpen.security.authentication.ports import KeyRecord
-from bullpen.security.authentication.ring import KeyRing
+from bullpen.security.authentication.ring import Census, KeyRing
+from bullpen.security.authentication.upkeep import Upkeep
 from tests.stubs.clock import StillClock
 
-PEPPER = pepper_from("s" * 32)
+PEPPERS = Peppers("s" * 32)
+FAST = Pace(poll_every=0.001, pause=0.001, patience=5.0, stale_after=30.0)
 
 
 class Store(LocalKeyStore):
@@ -60,11 +65,11 @@ def store() -> Store:
 
 @pytest.fixture
 def ring(store: Store, clock: StillClock) -> KeyRing:
-    return KeyRing(store, pepper=PEPPER, clock=clock, poll_every=0.001, patience=5.0, stale_after=30.0)
+    return KeyRing(store, peppers=PEPPERS, clock=clock, pace=FAST)
 
 
 async def added(store: Store, clock: StillClock, *, lifetime: float | None = None) -> ApiKey:
-    key, record = issue(pepper=PEPPER, now=clock.now(), name="n", user_id="u", lifetime=lifetime)
+    key, record = issue(pepper=PEPPERS.current, now=clock.now(), name="n", user_id="u", lifetime=lifetime)
     await store.add(record)
     return key
 
@@ -89,9 +94,9 @@ async def test_whatever_is_wrong_is_refused_in_the_same_words(ring: KeyRing, sto
     good, expired, revoked = [await added(store, clock, lifetime=10.0) for _ in range(3)]
     await store.revoke(revoked.id, at=clock.now())
     await ring.refresh()
-    wrong = ApiKey(good.id, generate().secret)
+    wrong = ApiKey(good.id, ApiKey.generate().secret)
     swapped = ApiKey(good.id, revoked.secret)
-    told = {refusal(ring, key.text) for key in (generate(), wrong, swapped, revoked)}
+    told = {refusal(ring, key.text) for key in (ApiKey.generate(), wrong, swapped, revoked)}
     clock.pass_time(10.0)
     told |= {refusal(ring, expired.text), refusal(ring, "nonsense"), refusal(ring, "")}
     assert len(told) == 1
@@ -99,8 +104,8 @@ async def test_whatever_is_wrong_is_refused_in_the_same_words(ring: KeyRing, sto
 
 async def test_a_digest_made_with_another_pepper_opens_nothing(ring: KeyRing, store: Store, clock: StillClock) -> None:
     """Whoever can write to the database still cannot make a key."""
-    key, record = issue(pepper=PEPPER, now=clock.now(), name="n", user_id="u")
-    await store.add(replace(record, digest=digest(key, pepper=b"guessed")))
+    key, record = issue(pepper=PEPPERS.current, now=clock.now(), name="n", user_id="u")
+    await store.add(replace(record, digest=pepper_from("guessed").digest(key)))
     await ring.refresh()
     assert refusal(ring, key.text)
 
@@ -151,13 +156,13 @@ async def test_nobody_gets_in_before_the_first_load(ring: KeyRing, store: Store)
     async with ring:
         assert ring.stale
         with pytest.raises(DependencyDown):
-            ring.verify(generate().text)
+            ring.verify(ApiKey.generate().text)
 
 
 async def test_a_store_that_hangs_is_away(store: Store, clock: StillClock) -> None:
     """Patience ends."""
     store.slow = True
-    ring = KeyRing(store, pepper=PEPPER, clock=clock, patience=0.01)
+    ring = KeyRing(store, peppers=PEPPERS, clock=clock, pace=FAST._replace(patience=0.01))
     with pytest.raises(DependencyDown):
         await ring.refresh()
 
@@ -197,7 +202,7 @@ async def test_a_defect_of_the_store_is_told(ring: KeyRing, store: Store) -> Non
         async with ring:
             pass
     assert [(line["log_level"], line["event"], line["exc_info"]) for line in logged] == [
-        ("error", "keys_not_loaded", True)
+        ("error", "store_not_read", True)
     ]
 
 
@@ -211,7 +216,7 @@ async def test_keys_are_as_old_as_the_question(clock: StillClock) -> None:
 
     slow = Slow()
     await added(slow, clock)
-    ring = KeyRing(slow, pepper=PEPPER, clock=clock, stale_after=30.0)
+    ring = KeyRing(slow, peppers=PEPPERS, clock=clock, pace=FAST)
     await ring.refresh()
     clock.pass_time(10.0)
     assert not ring.stale
@@ -240,7 +245,7 @@ async def test_an_overtaken_look_does_not_bring_back_what_was_revoked(clock: Sti
 
     slow = Slow()
     key = await added(slow, clock)
-    ring = KeyRing(slow, pepper=PEPPER, clock=clock)
+    ring = KeyRing(slow, peppers=PEPPERS, clock=clock, pace=FAST)
     first = asyncio.create_task(ring.refresh())
     await asked.wait()
     await slow.revoke(key.id, at=clock.now())
@@ -253,8 +258,8 @@ async def test_an_overtaken_look_does_not_bring_back_what_was_revoked(clock: Sti
 
 async def test_an_unknown_id_costs_the_same_work_as_a_known_one(ring: KeyRing, store: Store, clock: StillClock) -> None:
     """Nobody learns from the time an answer takes which ids exist."""
-    known = ApiKey((await added(store, clock)).id, generate().secret).text
-    unknown = generate().text
+    known = ApiKey((await added(store, clock)).id, ApiKey.generate().secret).text
+    unknown = ApiKey.generate().text
     await ring.refresh()
 
     def work(text: str) -> list[str]:
@@ -274,3 +279,82 @@ async def test_an_unknown_id_costs_the_same_work_as_a_known_one(ring: KeyRing, s
     # Call by call the same, the keyed digest and the comparison in constant time among them.
     assert work(known) == work(unknown)
     assert {"digest", "compare_digest"} <= set(work(unknown))
+
+
+async def test_a_key_made_elsewhere_a_moment_ago_opens_at_once(store: Store, clock: StillClock) -> None:
+    """Nobody waits for the next poll: an unknown id makes the ring look."""
+    async with KeyRing(store, peppers=PEPPERS, clock=clock, pace=FAST._replace(poll_every=3600)) as ring:
+        key = await added(store, clock)
+        assert (await ring.recognise(key.text)).id == key.id
+
+
+async def test_a_known_key_costs_no_look(ring: KeyRing, store: Store, clock: StillClock) -> None:
+    """Recognising it asks no store, and neither does refusing what is not even a key."""
+    key = await added(store, clock)
+    await ring.refresh()
+    store.looked.clear()
+    await ring.recognise(key.text)
+    with pytest.raises(Unauthenticated):
+        await ring.recognise("nonsense")
+    assert not store.looked.is_set()
+
+
+async def test_whatever_is_wrong_costs_the_same_look(ring: KeyRing, store: Store, clock: StillClock) -> None:
+    """Unknown, wrong, expired or revoked: the time an answer takes does not tell which ids exist."""
+    good, revoked = await added(store, clock), await added(store, clock)
+    await store.revoke(revoked.id, at=clock.now())
+    await ring.refresh()
+    for key in (ApiKey.generate(), ApiKey(good.id, revoked.secret), revoked):
+        store.looked.clear()
+        with pytest.raises(Unauthenticated) as caught:
+            await ring.recognise(key.text)
+        assert store.looked.is_set()
+        assert (caught.value.event, caught.value.facts) == ("api_key_auth_failed", {"key_id": key.id})
+
+
+async def test_an_unknown_key_is_refused_while_the_store_is_away(ring: KeyRing, store: Store) -> None:
+    """As before the look: what is known stands, and this was not known."""
+    await ring.refresh()
+    store.failure = DependencyDown("away")
+    with pytest.raises(Unauthenticated):
+        await ring.recognise(ApiKey.generate().text)
+
+
+async def test_a_key_under_an_older_secret_opens_and_is_counted(store: Store, clock: StillClock) -> None:
+    """The operator sees how many keys hang on the secret before, and on none that is here."""
+    key = await added(store, clock)
+    await added(store, clock, lifetime=1.0)
+    stray, record = issue(pepper=pepper_from("gone"), now=clock.now(), name="n", user_id="u")
+    await store.add(record)
+    clock.pass_time(2.0)
+    ring = KeyRing(store, peppers=Peppers("t" * 32, "s" * 32), clock=clock, pace=FAST)
+    await ring.refresh()
+    assert ring.verify(key.text).id == key.id
+    assert refusal(ring, stray.text)
+    assert ring.census() == Census(
+        kept=3, usable=2, under_older=1, under_unknown=1, unreadable=0, oldest_at=clock.now() - 2.0
+    )
+
+
+async def test_a_key_that_opened_is_noted(store: Store, clock: StillClock) -> None:
+    """And one that did not is not."""
+    upkeep = Upkeep(store, peppers=PEPPERS, clock=clock)
+    key, other = await added(store, clock), await added(store, clock)
+    ring = KeyRing(store, peppers=PEPPERS, upkeep=upkeep, clock=clock, pace=FAST)
+    await ring.refresh()
+    ring.verify(key.text)
+    assert refusal(ring, ApiKey(other.id, key.secret).text)
+    await upkeep.write()
+    assert {record.id for record in await store.load() if record.last_used_at} == {key.id}
+
+
+async def test_a_key_is_found_by_its_id_as_long_as_it_opens(ring: KeyRing, store: Store, clock: StillClock) -> None:
+    """For tokens that hang on it; closed like everything else when the ring is stale."""
+    key = await added(store, clock, lifetime=10.0)
+    await ring.refresh()
+    assert (ring.usable(key.id) is not None, ring.usable("nobody"), key.id in ring) == (True, None, True)
+    clock.pass_time(10.0)
+    assert ring.usable(key.id) is None
+    clock.pass_time(30.0)
+    with pytest.raises(DependencyDown):
+        ring.usable(key.id)

@@ -1,0 +1,242 @@
+"""`/security/keys`: API keys are listed, made, rotated and revoked by those who manage them."""
+
+import re
+from collections.abc import Callable, Collection
+from functools import partial
+from typing import Any, Final
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bullpen.api.body import body_of
+from bullpen.api.credentials import (
+    IssuedKeyDocument,
+    KeyBody,
+    KeyDocument,
+    KeysDocument,
+    RotateBody,
+    key_document,
+    not_to_be_kept,
+)
+from bullpen.api.documents import body, path_parameter, responses
+from bullpen.api.gate import Gate
+from bullpen.api.json import json_response
+from bullpen.api.strict import strictly
+from bullpen.caller import Caller
+from bullpen.errors import FieldError, Forbidden, InvalidRequest, NotFound
+from bullpen.security.audit import Audit, EventType
+from bullpen.security.authentication import ApiKey, KeyRecord, Locksmith, beyond
+from bullpen.security.authentication.identity import DEFAULT_TENANT, is_tenant
+from bullpen.security.authorization import Resource
+
+__all__ = ["routes"]
+
+_READ: Final = "key:read"
+_MANAGE: Final = "key:manage"
+_HOUSE: Final = ":house"  # what the policy keeps for the operator
+_PAGE: Final = 100
+_LONGEST_PAGE: Final = 1000
+_NUMBER: Final = re.compile(r"[0-9]{1,4}")
+_KEY_ID: Final = path_parameter("key_id", description="The public part of a key, as `GET /security/keys` lists it")
+
+
+_ISSUED: Final = responses({"model": IssuedKeyDocument}, 400, 401, 403, 413, 415, 422, 429, 500, 503, 504, created=True)
+_REPLACED: Final = responses(
+    {"model": IssuedKeyDocument}, 400, 401, 403, 404, 413, 415, 422, 429, 500, 503, 504, created=True
+)
+_QUERY: Final = [
+    {"name": "tenant", "in": "query", "schema": {"type": "string"}, "description": "Your own when left out"},
+    {"name": "after", "in": "query", "schema": {"type": "string"}, "description": "The `next` of the page before"},
+    {
+        "name": "limit",
+        "in": "query",
+        "schema": {"type": "integer", "minimum": 1, "maximum": _LONGEST_PAGE, "default": _PAGE},
+        "description": "Keys on one page",
+    },
+]
+
+
+def routes(*, gate: Gate, locksmith: Locksmith, audit: Audit, roles: Callable[[], Collection[str]]) -> APIRouter:
+    """The routes of API keys; `roles` tells which roles there are now."""
+    router = APIRouter(tags=["security"])
+    custody = _Custody(_Reach(gate, locksmith), gate=gate, locksmith=locksmith, audit=audit, roles=roles)
+    router.get(
+        "/security/keys",
+        summary="List API keys",
+        responses=responses({"model": KeysDocument}, 401, 403, 422, 429, 500, 503),
+        openapi_extra={"parameters": _QUERY},
+    )(custody.listed)
+    router.post(
+        "/security/keys",
+        summary="Make an API key",
+        status_code=201,
+        responses=_ISSUED,
+        openapi_extra=body(KeyBody),
+    )(custody.create)
+    router.post(
+        "/security/keys/{key_id}/rotate",
+        summary="Replace an API key",
+        status_code=201,
+        responses=_REPLACED,
+        openapi_extra=body(RotateBody) | _KEY_ID,
+    )(custody.rotate)
+    router.delete(
+        "/security/keys/{key_id}",
+        summary="Revoke an API key",
+        responses=responses({"model": KeyDocument}, 401, 403, 404, 429, 500, 503),
+        openapi_extra=_KEY_ID,
+    )(custody.revoke)
+    return router
+
+
+class _Reach:
+    """Whose keys a caller reaches: those of their own tenant, and the operator those of all."""
+
+    def __init__(self, gate: Gate, locksmith: Locksmith) -> None:
+        self._gate = gate
+        self._locksmith = locksmith
+
+    async def theirs(self, request: Request) -> tuple[Caller, KeyRecord]:
+        """The caller, and the key the path names; one of another tenant is as unknown as none."""
+        caller = await self._gate.admit(request)
+        found = await self._locksmith.find(request.path_params["key_id"])
+        if found is None or not self._reaches(caller, _MANAGE, found.tenant):
+            self._gate.require(caller, _MANAGE, Resource(kind="key", tenant=caller.tenant))
+            raise NotFound("There is no such API key.")
+        self.require(caller, _MANAGE, found.tenant, key_id=found.id, owner=found.user_id)
+        return caller, found
+
+    def require(
+        self, caller: Caller, permission: str, tenant: str, *, key_id: str = "", owner: str | None = None
+    ) -> None:
+        """Raises `Forbidden` unless the caller may do this to the tenant's keys; recorded either way."""
+        if caller.tenant == tenant:
+            self._gate.require(caller, permission, Resource(kind="key", id=key_id, tenant=tenant, owner=owner))
+            return
+        self._gate.require(caller, f"{permission}{_HOUSE}", Resource(kind="key", id=key_id))
+        if caller.tenant != DEFAULT_TENANT:
+            raise Forbidden("Only the operator, an administrator of the tenant `default`, reaches other tenants' keys.")
+
+    def _reaches(self, caller: Caller, permission: str, tenant: str) -> bool:
+        operates = caller.tenant == DEFAULT_TENANT and self._gate.allows(caller, f"{permission}{_HOUSE}")
+        return caller.tenant == tenant or operates
+
+
+class _Custody:
+    """What the four routes do."""
+
+    def __init__(
+        self,
+        reach: _Reach,
+        *,
+        gate: Gate,
+        locksmith: Locksmith,
+        audit: Audit,
+        roles: Callable[[], Collection[str]],
+    ) -> None:
+        self._reach = reach
+        self._gate = gate
+        self._locksmith = locksmith
+        self._audit = audit
+        self._roles = roles
+
+    async def listed(self, request: Request) -> Response:
+        caller = await self._gate.admit(request)
+        tenant, after, limit = _asked(request, caller)
+        self._reach.require(caller, _READ, tenant)
+        keys = [record for record in await self._locksmith.keys(tenant=tenant) if record.id > after]
+        more = keys[limit - 1].id if len(keys) > limit else None
+        return json_response({"keys": [key_document(record) for record in keys[:limit]], "next": more})
+
+    async def create(self, request: Request) -> Response:
+        caller = await self._gate.admit(request)
+        asked = await body_of(request, KeyBody)
+        tenant = _tenant(caller, asked.tenant)
+        self._reach.require(caller, _MANAGE, tenant)
+        key, record = _cut(self._locksmith, asked, tenant=tenant, by=caller)
+        self._check(record, caller)
+        async with strictly(self._audit, EventType.API_KEY_CREATED, caller, **_facts(record)):
+            await self._locksmith.add(record)
+        return _issued(key, record)
+
+    async def rotate(self, request: Request) -> Response:
+        caller, old = await self._reach.theirs(request)
+        asked = await body_of(request, RotateBody)
+        self._check(old, caller)
+        key, heir = self._locksmith.heir(old, created_by=_name(caller))
+        facts = _facts(heir) | {"replaces": old.id, "overlap": asked.overlap}
+        async with strictly(self._audit, EventType.API_KEY_ROTATED, caller, **facts):
+            ends_at = await self._locksmith.rotate(old.id, heir, overlap=asked.overlap)
+        return _issued(key, heir, replaces=old.id, replaced_expires_at=min(ends_at, old.expires_at or ends_at))
+
+    async def revoke(self, request: Request) -> Response:
+        caller, old = await self._reach.theirs(request)
+        async with strictly(self._audit, EventType.API_KEY_REVOKED, caller, **_facts(old)):
+            await self._locksmith.revoke(old.id)
+        revoked = await self._locksmith.find(old.id)
+        return json_response(key_document(revoked or old))
+
+    def _check(self, record: KeyRecord, caller: Caller) -> None:
+        """Raises `Forbidden` when the key would have more than its giver."""
+        allows = partial(self._gate.allows, caller)
+        if wrong := beyond(record, giver=caller, roles=self._roles(), allows=allows):
+            raise Forbidden(f"You may not give a key so much. {_told(wrong)}.")
+
+
+def _cut(locksmith: Locksmith, asked: KeyBody, *, tenant: str, by: Caller) -> tuple[ApiKey, KeyRecord]:
+    return locksmith.cut(
+        name=asked.name,
+        user_id=asked.name if asked.user_id is None else asked.user_id,
+        tenant=tenant,
+        roles=asked.roles or (() if asked.permissions else ("user",)),
+        permissions=asked.permissions,
+        attributes=asked.attributes,
+        lifetime=asked.expires_in,
+        created_by=_name(by),
+    )
+
+
+def _asked(request: Request, caller: Caller) -> tuple[str, str, int]:
+    """The tenant, where to begin, and how many."""
+    query = request.query_params
+    limit = query.get("limit", str(_PAGE))
+    if not _NUMBER.fullmatch(limit) or not 1 <= int(limit) <= _LONGEST_PAGE:
+        raise _invalid("limit", f"Must be a whole number from 1 to {_LONGEST_PAGE}")
+    return _tenant(caller, query.get("tenant")), query.get("after", ""), int(limit)
+
+
+def _tenant(caller: Caller, tenant: str | None) -> str:
+    """The tenant that is asked for, the caller's own when none is."""
+    if tenant is None:
+        return caller.tenant
+    if not is_tenant(tenant):
+        raise _invalid("tenant", "Must be 1 to 64 letters, digits, dots, dashes and underscores")
+    return tenant
+
+
+def _invalid(path: str, message: str) -> InvalidRequest:
+    fields = [FieldError(path, message)]
+    return InvalidRequest(f"The request is not valid. {_told(fields)}.", fields=fields)
+
+
+def _name(caller: Caller) -> str:
+    return f"{caller.tenant}:{caller.user_id}"
+
+
+def _facts(record: KeyRecord) -> dict[str, str | float]:
+    return {
+        "key_id": record.id,
+        "key_tenant": record.tenant,
+        "key_owner": record.user_id,
+        "key_roles": ",".join(sorted(record.roles)),
+        "key_permissions": ",".join(sorted(record.permissions)),
+    }
+
+
+def _issued(key: ApiKey, record: KeyRecord, **more: Any) -> Response:
+    return not_to_be_kept(key_document(record) | {"key": key.text} | more, status=201)
+
+
+def _told(wrong: list[FieldError]) -> str:
+    return "; ".join(f"{error.path}: {error.message}" for error in wrong)

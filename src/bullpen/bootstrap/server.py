@@ -1,0 +1,238 @@
+"""Everything a server needs, opened in the order in which it leans on one another."""
+
+from collections.abc import AsyncIterator, Collection, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
+
+import structlog
+from redis.asyncio import Redis
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from bullpen.agents import Toolbox
+from bullpen.bootstrap.audit import Books, open_books
+from bullpen.bootstrap.cast import Cast, cast
+from bullpen.bootstrap.crew import Crew, members, prepared, work
+from bullpen.bootstrap.identity import Identity, open_identity
+from bullpen.bootstrap.limits import open_turnstile
+from bullpen.bootstrap.policy import follow_policies
+from bullpen.bootstrap.posture import posture_of
+from bullpen.bootstrap.secrets import follow_models, follow_signing, secrets_of
+from bullpen.bootstrap.stores import open_database, plain, secret_of
+from bullpen.errors import Misconfigured
+from bullpen.execution import Authority
+from bullpen.limits import Turnstile
+from bullpen.llm import Makers
+from bullpen.operations import Dependency, Health, Posture
+from bullpen.operations.weaknesses import weaknesses
+from bullpen.outbox import Outbox
+from bullpen.security.audit import AuditLog, EventType
+from bullpen.security.authentication import Authenticator, Guesses, Locksmith, Sessions
+from bullpen.security.authorization.cedar import CedarPolicy
+from bullpen.security.authorization.document import policies_in
+from bullpen.settings import Settings
+from bullpen.stores import open_engine, open_redis
+from bullpen.stores import redis as redis_store
+from bullpen.stores import sql as sql_store
+from bullpen.stores.secrets import Secrets
+from bullpen.telemetry import LoopLag, Metrics
+
+__all__ = ["Services", "bootstrap"]
+
+_SIGNING: Final = "API_SECRET_KEY"
+
+_log = structlog.get_logger("bullpen.start")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services(Crew):
+    """Everything a server needs.
+
+    Attributes:
+        first_key: The API key this machine made for itself; None when the server is not on a laptop.
+    """
+
+    authenticator: Authenticator
+    guesses: Guesses
+    locksmith: Locksmith
+    sessions: Sessions
+    policy: CedarPolicy
+    turnstile: Turnstile
+    outbox: Outbox
+    audit_log: AuditLog
+    posture: Posture
+    health: Health
+    first_key: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ground:
+    """What the rooms stand on."""
+
+    secrets: Secrets
+    engine: AsyncEngine
+    redis: Redis | None
+    books: Books
+
+
+@asynccontextmanager
+async def bootstrap(
+    settings: Settings, *, exposed: bool = False, providers: Makers | None = None
+) -> AsyncIterator[Services]:
+    """Opens everything a server needs.
+
+    Args:
+        settings: What the operator set.
+        exposed: The server listens on an address others can reach. It then refuses to start without a secret of the
+            operator's, and without a model that was named (P19).
+        providers: Models of tests, by provider.
+
+    Raises:
+        Misconfigured: Names everything that is wrong.
+        DependencyDown: The database is away, or was not migrated in time.
+    """
+    wrong = [*_unreadable(settings), *(_open(settings) if exposed else ())]
+    async with AsyncExitStack() as stack:
+        stack.enter_context(prepared(settings))
+        found = cast(settings, providers=providers, wrong=wrong)
+        policy = _policy(settings)
+        ground = await stack.enter_async_context(_ground(settings, found.metrics, exposed=exposed))
+        books = ground.books
+        authority = Authority(policy, audit=books.audit, metrics=found.metrics)
+        follow_policies(stack, settings, policy, audit=books.audit, metrics=found.metrics)
+        turnstile = await open_turnstile(
+            stack,
+            settings,
+            secrets=ground.secrets,
+            audit=books.audit,
+            metrics=found.metrics,
+            roles=policy.policies.roles,
+        )
+        identity = await stack.enter_async_context(
+            _identity(settings, found, ground, roles=policy.policies.roles, exposed=exposed)
+        )
+        works = await stack.enter_async_context(work(settings, found, authority=authority, audit=books.audit))
+        health = _health(stack, works, ground, identity)
+        lag = LoopLag(metrics=found.metrics)
+        lag.start()
+        stack.callback(lag.stop)
+        yield Services(
+            **members(works),
+            authenticator=Authenticator(identity.ring, identity.tokens),
+            guesses=Guesses(most=settings.auth.guesses),
+            locksmith=identity.locksmith,
+            sessions=identity.sessions,
+            policy=policy,
+            turnstile=turnstile,
+            outbox=books.outbox,
+            audit_log=books.log,
+            posture=posture_of(
+                settings,
+                books=books,
+                identity=identity,
+                policy=policy,
+                turnstile=turnstile,
+                secrets=ground.secrets,
+                metrics=found.metrics,
+            ),
+            health=health,
+            first_key=identity.first_key,
+        )
+
+
+def _policy(settings: Settings) -> CedarPolicy:
+    policies = policies_in(settings.config_dir)
+    for warning in policies.warnings:
+        _log.warning("policy_warning", warning=warning)
+    return CedarPolicy(policies)
+
+
+@asynccontextmanager
+async def _ground(settings: Settings, metrics: Metrics, *, exposed: bool) -> AsyncIterator[_Ground]:
+    """The stores, and what must be written down from the first moment on."""
+    secrets = secrets_of(settings, metrics=metrics, exposed=exposed)
+    password = secrets.reader("DATABASE_PASSWORD")
+    async with AsyncExitStack() as stack:
+        engine = await stack.enter_async_context(open_database(settings, password=password))
+        redis = _open_redis(stack, settings, secrets)
+        books = await stack.enter_async_context(open_books(settings, engine=engine, password=password, metrics=metrics))
+        yield _Ground(secrets=secrets, engine=engine, redis=redis, books=books)
+
+
+@asynccontextmanager
+async def _identity(
+    settings: Settings, found: Cast, ground: _Ground, *, roles: Collection[str], exposed: bool
+) -> AsyncIterator[Identity]:
+    """Who is asking, by the secrets of the moment."""
+    secrets = ground.secrets
+    async with open_identity(
+        settings,
+        engine=ground.engine,
+        redis=ground.redis,
+        secret=secret_of(settings),
+        older=secrets.accepted(_SIGNING)[1:],
+        roles=roles,
+        metrics=found.metrics,
+        exposed=exposed,
+    ) as identity:
+        follow_models(secrets, found.models, settings)
+        follow_signing(secrets, tokens=identity.tokens, peppers=identity.peppers, notary=ground.books.notary)
+        announce = partial(ground.books.audit.announce, EventType.SETTINGS_CHANGED, what="secrets")
+        secrets.subscribe(secrets.files, announce)
+        secrets.start()
+        try:
+            yield identity
+        finally:
+            await secrets.aclose()
+
+
+def _unreadable(settings: Settings) -> Iterator[str]:
+    """Addresses of stores that can be seen to be wrong before anything is opened."""
+    for variable, url, opener in (
+        ("DATABASE_URL", settings.database_url, open_engine),
+        ("REDIS_URL", settings.redis_url, open_redis),
+    ):
+        try:
+            if url:
+                opener(url)
+        except Misconfigured as error:
+            yield from (f"{variable}: {problem}" for problem in error.problems)
+
+
+def _open(settings: Settings) -> Iterator[str]:
+    """What an address others can reach asks for."""
+    yield from weaknesses(
+        api_secret_key=plain(settings.api_secret_key), api_secret_key_previous=plain(settings.api_secret_key_previous)
+    )
+    if not (settings.model_name or settings.models or settings.openai_api_key or settings.anthropic_api_key):
+        yield (
+            "MODEL_NAME: no model is set, and on an address others can reach none is assumed. Set a provider's key, "
+            "or MODEL_NAME=offline to serve the offline model."
+        )
+
+
+def _open_redis(stack: AsyncExitStack, settings: Settings, secrets: Secrets) -> Redis | None:
+    if not settings.redis_url:
+        return None
+    client = open_redis(settings.redis_url, password=secrets.reader("REDIS_PASSWORD"))
+    stack.push_async_callback(client.aclose)
+    return client
+
+
+def _health(stack: AsyncExitStack, works: Crew, ground: _Ground, identity: Identity) -> Health:
+    dependencies = [Dependency(name="database", check=partial(sql_store.ping, ground.engine))]
+    if ground.redis is not None:
+        # Without it limits go on in each replica, so its absence must not take one out.
+        dependencies.append(Dependency(name="redis", check=partial(redis_store.ping, ground.redis), required=False))
+    if identity.provider is not None:
+        # Its last known keys stand, and API keys do not need it.
+        dependencies.append(Dependency(name="identity_provider", check=identity.provider.check, required=False))
+    health = Health([*dependencies, *_tool_servers(works.toolbox)], metrics=works.metrics)
+    stack.push_async_callback(health.aclose)
+    return health
+
+
+def _tool_servers(toolbox: Toolbox) -> list[Dependency]:
+    """Without one its tools fail, and everything else goes on."""
+    return [Dependency(name=f"mcp:{name}", check=check, required=False) for name, check in toolbox.servers.items()]
