@@ -20,7 +20,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 COMPILE := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet
 
-.PHONY: help run install install-test test lint format check bench lock clean
+.PHONY: help run install install-test test lint format check bench soak lock clean
 
 help: ## Explain every target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,8 +49,11 @@ format: install-test ## Format the code, and mend what ruff can mend
 
 check: lint test ## All that CI runs: lint, then test
 
-bench: install-test ## Measure Bullpen beside a bare pass-through and naive FastAPI + Agno (ROUNDS=3 SECONDS=5)
+bench: install-test ## Measure each guard, and Bullpen beside a pass-through and naive FastAPI + Agno (ROUNDS=3 SECONDS=5)
 	$(BIN)/python -m benchmarks --rounds $(ROUNDS) --seconds $(SECONDS) $(ARGS)
+
+soak: install-test ## Ask four servers on one Valkey for five times a limit, and count what is let in (60 s; ARGS="--seconds 6")
+	$(BIN)/python -m benchmarks.limits $(ARGS)
 
 lock: ## Write the three locks anew, with uv (ARGS="--upgrade" takes the newest releases)
 	@$(UV) --version >/dev/null 2>&1 || { echo "make lock needs uv: pip install uv==$(UV_VERSION), or name it with UV=…" >&2; exit 1; }

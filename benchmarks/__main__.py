@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
+from benchmarks import guards, route
 from benchmarks.load import Load
 from benchmarks.process import Process, free_port, on_core
 from benchmarks.report import Row, Sample, render
@@ -87,25 +88,46 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3, help="rounds over all systems; the median is shown")
     parser.add_argument("--seconds", type=float, default=5.0, help="of full load for each system in each round")
     parser.add_argument("--only", default="", help="measure only systems whose name contains one of these, by comma")
+    parser.add_argument("--parts", default=",".join(PARTS), help=f"what to measure, by comma: {', '.join(PARTS)}")
     return parser.parse_args()
 
 
-def main() -> None:
-    """Measures and prints."""
-    options = _options()
+def _guards(options: argparse.Namespace, folder: Path) -> str:
+    return f"## Each guard\n\n{guards.measured(rounds=options.rounds, folder=folder)}"
+
+
+def _route(options: argparse.Namespace, folder: Path) -> str:
+    told = route.measured(rounds=options.rounds, seconds=options.seconds, folder=folder)
+    return f"## All guards, before a route that does nothing\n\n{told}"
+
+
+def _systems(options: argparse.Namespace, folder: Path) -> str:
     wanted = options.only.lower().split(",")
     systems = [system for system in SYSTEMS if any(word in system.name.lower() for word in wanted)]
     if not systems:
         raise SystemExit(f"No system is called {options.only}. There are: {'; '.join(each.name for each in SYSTEMS)}.")
-    with tempfile.TemporaryDirectory(prefix="bullpen-bench-") as folder:
-        rows = measure(options, systems, Path(folder))
+    table = render(measure(options, systems, folder), baseline=BASELINE.name, bullpen=BULLPEN.name)
+    return f"## Systems\n\n{table}"
+
+
+PARTS: Final = {"guards": _guards, "route": _route, "systems": _systems}
+
+
+def main() -> None:
+    """Measures and prints, one part after the other."""
+    options = _options()
+    parts = options.parts.split(",")
+    if unknown := set(parts) - set(PARTS):
+        raise SystemExit(f"There is no part {', '.join(sorted(unknown))}. There are: {', '.join(PARTS)}.")
     print(
-        "\nOne worker on one core; the stub model (0 ms unless said) and the load on another.\n"
+        "One worker on one core; the stub model (0 ms unless said) and the load on another.\n"
         f"{CONNECTIONS} connections, unique prompts; median (min to max) of {options.rounds} interleaved rounds "
         f"of {options.seconds:g} s.\n"
-        f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores.\n"
+        f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores."
     )
-    print(render(rows, baseline=BASELINE.name, bullpen=BULLPEN.name))
+    with tempfile.TemporaryDirectory(prefix="bullpen-bench-") as folder:
+        for part in parts:
+            print(f"\n{PARTS[part](options, Path(folder))}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,14 @@
 """`python -m benchmarks.limits`: four servers on one Valkey, asked for five times one user's limit.
 
-Prints what was admitted beside burst + rate * time, and fails when they differ by more than one part in a hundred.
+Prints what was admitted beside burst + rate * time, and fails when they differ by more than one part in a hundred. When
+exactly a server decided is not seen from here, but between which moments. On a machine so busy that Valkey does not
+answer in 50 ms, a server decides alone for a while, by its part of the limit: that is told, and allowed for.
 """
 
 import argparse
 import asyncio
 import json
+import math
 import os
 import secrets
 import sys
@@ -15,6 +18,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
@@ -27,50 +31,73 @@ __all__: list[str] = []
 
 PROJECT: Final = Path(__file__).parents[1]
 SERVERS: Final = 4
-RATE: Final = 100  # a second
-BURST: Final = 300
+RATE: Final = 40  # a second; five times as much is asked for, which a busy machine must manage as well
+BURST: Final = 200
 EXCESS: Final = 5  # times the rate
 CONNECTIONS: Final = 8  # to each server
 TOLERANCE: Final = 0.01
+ALONE: Final = (
+    BURST + 2 * RATE
+) / SERVERS  # at most, each time a server decides alone: it looks for Valkey every second
 LIMITS: Final = {"levels": {"user": {"rate": RATE * 60, "per": 60, "burst": BURST}}}
 
 
 @dataclass(slots=True)
 class Tally:
-    """What was answered, from the first answer to the last refusal: then the limit is used up to the last request.
+    """What was answered, and when: moments are seconds since 1970.
 
     Attributes:
         statuses: Answers by status.
-        admitted: Of these, until the last refusal.
-        began: When the first answer came, seconds since 1970.
-        ended: When the last refusal came.
         untold: Refusals that did not say when to come back.
+        asked: When the first request was sent.
+        ended: When the last answer came.
+        full: When the first refusal came; from there on the limit was used up.
+        burst: How many had been admitted by then.
+        refused: When the request that was refused last was sent; until it was, the limit was used up.
+        alone: How often a server began to decide by itself.
     """
 
     statuses: Counter[int] = field(default_factory=Counter)
-    admitted: int = 0
-    began: float = 0.0
-    ended: float = 0.0
     untold: int = 0
+    asked: float = math.inf
+    ended: float = 0.0
+    full: float = 0.0
+    burst: int = 0
+    refused: float = 0.0
+    alone: int = 0
 
-    def count(self, status: int, headers: Mapping[str, str]) -> None:
-        """One more answer."""
+    def count(self, status: int, headers: Mapping[str, str], *, asked: float) -> None:
+        """One more answer, to what was asked then."""
+        now = time.time()
         self.statuses[status] += 1
-        self.began = self.began or time.time()
-        if status == 429:
-            self.ended = time.time()
-            self.admitted = self.statuses[200]
+        self.asked, self.ended = min(self.asked, asked), now
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
+            if not self.full:
+                self.full, self.burst = now, max(BURST, self.admitted)
+            self.refused = max(self.refused, asked)
             self.untold += "retry-after" not in headers
 
     @property
-    def allowed(self) -> float:
-        """What the limit allows in that time."""
-        return BURST + RATE * (self.ended - self.began)
+    def admitted(self) -> int:
+        """All of them."""
+        return self.statuses[HTTPStatus.OK]
 
     @property
-    def ratio(self) -> float:
-        """What was admitted, as a part of that."""
-        return self.admitted / self.allowed
+    def least(self) -> float:
+        """What the limit allowed in the time in which it was surely used up, and what came before."""
+        return self.burst + RATE * (self.refused - self.full)
+
+    @property
+    def most(self) -> float:
+        """What it allowed in all the time there was."""
+        return BURST + RATE * (self.ended - self.asked) + self.alone * ALONE
+
+    @property
+    def holds(self) -> bool:
+        """Whether as many were admitted as promised, and nobody was answered otherwise."""
+        others = set(self.statuses) - {HTTPStatus.OK, HTTPStatus.TOO_MANY_REQUESTS}
+        within = (1 - TOLERANCE) * self.least <= self.admitted <= (1 + TOLERANCE) * self.most
+        return within and self.refused > 0 and not others and not self.untold
 
 
 @contextmanager
@@ -102,7 +129,7 @@ def _server(folder: Path, port: int, redis_url: str, secret: str) -> Process:
         "REDIS_URL": redis_url,
         "API_SECRET_KEY": secret,
         "MODEL_NAME": "offline",
-        "LOG_LEVEL": "ERROR",
+        "LOG_LEVEL": "WARNING",
     }
     command = [sys.executable, "-m", "bullpen", "serve", "--port", str(port)]
     return Process(command, environment=environment, folder=home, log=home / "server.log")
@@ -126,8 +153,10 @@ async def _keep_asking(port: int, token: str, tally: Tally, *, pause: float, end
     while due < end:
         await asyncio.sleep(due - time.time())
         due += pause
+        asked = time.time()
         writer.write("\r\n".join(lines).encode())
-        tally.count(*await _answer(reader))
+        status, headers = await _answer(reader)
+        tally.count(status, headers, asked=asked)
     writer.close()
 
 
@@ -150,11 +179,13 @@ def main() -> int:
         url = options.redis or stack.enter_context(ValkeyServer()).connection_url
         servers = stack.enter_context(running_servers(folder, url))
         tally = asyncio.run(ask_too_much(servers, options.seconds))
+        tally.alone = sum(log.read_text().count("limits_degraded") for log in folder.glob("*/server.log"))
     told = ", ".join(f"{number} times {status}" for status, number in sorted(tally.statuses.items()))
-    print(f"{SERVERS} servers, {tally.ended - tally.began:.1f} s at {RATE * EXCESS} requests a second: {told}.")
-    print(f"Admitted {tally.admitted}, allowed {tally.allowed:.0f}, ratio {tally.ratio:.4f}.")
-    held = abs(tally.ratio - 1) <= TOLERANCE and not set(tally.statuses) - {200, 429} and not tally.untold
-    return 0 if held else 1
+    print(f"{SERVERS} servers, {tally.ended - tally.asked:.1f} s at {RATE * EXCESS} requests a second: {told}.")
+    print(f"Admitted {tally.admitted}, allowed {tally.least:.0f} to {tally.most:.0f}.")
+    print(f"The ratio is {tally.admitted / tally.least:.4f} to {tally.admitted / tally.most:.4f}.")
+    print(f"A server decided alone {tally.alone} times.")
+    return 0 if tally.holds else 1
 
 
 if __name__ == "__main__":

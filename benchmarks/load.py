@@ -6,7 +6,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import count, repeat
 from typing import Any, Final, cast
 
 from benchmarks.model import ANSWER
@@ -19,20 +19,31 @@ _PROMPTS: Final = count(1)
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where to ask: `body` makes the request's JSON from a prompt."""
+    """Where to ask: `body` makes the request's JSON from a prompt; without it all requests are the same.
+
+    A right answer has `answer` in it.
+    """
 
     port: int
     path: str
-    body: Callable[[str], Mapping[str, Any]]
+    body: Callable[[str], Mapping[str, Any]] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    answer: str = ANSWER.strip()
 
     def requests(self) -> Iterator[bytes]:
-        """Whole HTTP requests without end, no two alike."""
+        """Whole HTTP requests without end."""
         lines = [f"POST {self.path} HTTP/1.1", f"Host: 127.0.0.1:{self.port}", "Content-Type: application/json"]
         head = "\r\n".join([*lines, *(f"{name}: {value}" for name, value in self.headers.items())]).encode()
-        for number in _PROMPTS:
-            body = json.dumps(self.body(f"Question {number}: what does the fox jump over, and why?")).encode()
-            yield head + b"\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+        make = self.body
+        if make is None:
+            return repeat(_whole(head, {}))
+        prompts = (f"Question {number}: what does the fox jump over, and why?" for number in _PROMPTS)
+        return (_whole(head, make(prompt)) for prompt in prompts)
+
+
+def _whole(head: bytes, body: Mapping[str, Any]) -> bytes:
+    content = json.dumps(body).encode()
+    return head + b"\r\nContent-Length: %d\r\n\r\n" % len(content) + content
 
 
 @dataclass(slots=True)
@@ -54,8 +65,9 @@ class Load:
 
 
 class _Connection(asyncio.Protocol):
-    def __init__(self, requests: Iterator[bytes], load: Load, end: float) -> None:
+    def __init__(self, requests: Iterator[bytes], answer: bytes, load: Load, end: float) -> None:
         self._requests = requests
+        self._answer = answer
         self._load = load
         self._end = end
         self._received = b""
@@ -87,7 +99,7 @@ class _Connection(asyncio.Protocol):
         self._transport.write(next(self._requests))
 
     def _judge(self, head: bytes, body: bytes) -> None:
-        if head.startswith(b"HTTP/1.1 200 ") and ANSWER.strip().encode() in body:
+        if head.startswith(b"HTTP/1.1 200 ") and self._answer in body:
             self._load.latencies.append(time.perf_counter() - self._asked)
         else:
             status = head.partition(b"\r\n")[0] + b": " + body[:300]
@@ -101,13 +113,14 @@ def _content_length(head: bytes) -> int:
 async def drive(target: Target, *, connections: int, seconds: float) -> Load:
     """Asks for so many seconds and waits for the last answers."""
     load = Load()
-    requests = target.requests()
+    requests, answer = target.requests(), target.answer.encode()
     begin = time.perf_counter()
     loop = asyncio.get_running_loop()
-    opened = [
-        await loop.create_connection(lambda: _Connection(requests, load, begin + seconds), "127.0.0.1", target.port)
-        for _ in range(connections)
-    ]
-    await asyncio.gather(*(connection.done for _, connection in opened))
+
+    def connection() -> _Connection:
+        return _Connection(requests, answer, load, begin + seconds)
+
+    opened = [await loop.create_connection(connection, "127.0.0.1", target.port) for _ in range(connections)]
+    await asyncio.gather(*(each.done for _, each in opened))
     load.seconds = time.perf_counter() - begin
     return load

@@ -65,7 +65,7 @@ class Process:
     def ready(self, url: str, *, within: float = 60.0) -> float:
         """Waits until `url` answers 200; returns the seconds since the start. Raises RuntimeError with the log."""
         while time.perf_counter() - self._started < within and self._popen.poll() is None:
-            with suppress(urllib.error.URLError, ConnectionError):
+            with suppress(urllib.error.URLError, ConnectionError, TimeoutError):
                 urllib.request.urlopen(url, timeout=5).close()
                 return time.perf_counter() - self._started
             time.sleep(0.01)

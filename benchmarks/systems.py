@@ -14,7 +14,7 @@ import uvloop
 from benchmarks.load import Load, Target, drive
 from benchmarks.process import Process, free_port, on_core
 
-__all__ = ["BASELINE", "BULLPEN", "SYSTEMS", "Running", "System"]
+__all__ = ["BARE", "BASELINE", "BULLPEN", "GUARDED", "PROJECT", "SYSTEMS", "Running", "System"]
 
 PROJECT: Final = Path(__file__).parents[1]
 
@@ -30,6 +30,7 @@ class System:
         members: What its requests have beside `task`.
         environment: What it needs beside the model's address.
         drives_itself: It has no server to load, and is told to load itself instead.
+        does_nothing: It is asked by an empty object and answers with one.
     """
 
     name: str
@@ -39,6 +40,7 @@ class System:
     members: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     drives_itself: bool = False
+    does_nothing: bool = False
 
     def start(self, *, model_port: int, folder: Path) -> "Running":
         """Starts it on the first core, in an environment that holds nothing else of ours."""
@@ -81,7 +83,10 @@ class Running:
             return self._own_load(connections, seconds)
         key = self.folder / "api-key"
         headers = {"X-API-Key": key.read_text().strip()} if key.exists() else {}
-        target = Target(self.port, self.system.path, self.system.body, headers)
+        if self.system.does_nothing:
+            target = Target(self.port, self.system.path, headers=headers, answer="{}")
+        else:
+            target = Target(self.port, self.system.path, self.system.body, headers)
         return uvloop.run(drive(target, connections=connections, seconds=seconds))
 
     def _own_load(self, connections: int, seconds: float) -> Load:
@@ -93,6 +98,8 @@ class Running:
 def _served(application: str) -> tuple[str, ...]:
     return (f"benchmarks.peers.{application}:app", "--port", "{port}", "--no-access-log", "--log-level", "warning")
 
+
+_CONFIGURED: Final = {"CONFIG_DIR": str(PROJECT / "benchmarks" / "config"), "OPENAI_API_KEY": "none"}
 
 BASELINE: Final = System(
     "Agno and its client, no server",
@@ -108,10 +115,18 @@ BULLPEN: Final = System(
     path="/agent/execute",
     members={"agent_type": "general"},
     environment={
-        "CONFIG_DIR": str(PROJECT / "benchmarks" / "config"),
-        "OPENAI_API_KEY": "none",
+        **_CONFIGURED,
         "MAX_CONCURRENT_AGENTS": "256",  # as many lanes as connections: the peers have no limit to wait for
     },
+)
+BARE: Final = System("a bare Starlette POST", "benchmarks.peers.bare", ("{port}",), path="/nothing", does_nothing=True)
+GUARDED: Final = System(
+    "the same behind all guards",
+    "benchmarks.peers.guarded",
+    ("{port}",),
+    path="/nothing",
+    environment=_CONFIGURED,
+    does_nothing=True,
 )
 SYSTEMS: Final = (
     System("floor: Starlette + aiohttp", "uvicorn", _served("passthrough")),

@@ -114,6 +114,15 @@ def test_either_token_can_be_revoked(server: Server, key: str, which: str) -> No
     assert opens(server, other)
 
 
+def test_a_revocation_is_on_its_owners_record(server: Server, client: httpx.Client) -> None:
+    """Whoever holds the token is enough to end the session; whose it was is what an auditor asks."""
+    key = server.bullpen("keys", "create", "owner", "--user", "olga").stdout.split()[-1]
+    grant = begun(server, key)
+    assert revoked(server, grant["refresh_token"]).status_code == 200
+    rows = client.get("/audit/log", params={"event_type": "token_revoked", "user_id": "olga"}).json()["audit_log"]
+    assert [row["details"]["session"] for row in rows] == [claims(grant)["sid"]]
+
+
 @pytest.mark.parametrize("token", ["x", "br_1", "a.b.c", "br_" + "a" * 12 + "_" + "0" * 64, "ü"])
 def test_what_is_no_token_needs_no_revoking(server: Server, token: str) -> None:
     """RFC 7009 §2.2: 200. And it is none to refresh by: 401."""

@@ -127,8 +127,10 @@ def test_a_mistake_in_what_is_asked_for_is_named(operator: httpx.Client, asked: 
 
 
 def test_a_role_that_does_not_exist_is_not_given(operator: httpx.Client) -> None:
-    """Not even by an administrator."""
-    assert operator.post("/security/keys", json={"name": "n", "roles": ["adnim"]}).status_code == 403
+    """Not even by an administrator: it is a mistake, and the answer names it."""
+    answer = operator.post("/security/keys", json={"name": "n", "roles": ["user", "adnim"]})
+    assert (answer.status_code, answer.json()["fields"][0]["path"]) == (422, "roles")
+    assert "There is no role `adnim`" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize("query", [{"limit": "0"}, {"limit": "x"}, {"limit": "99999"}, {"tenant": "a:b"}])
@@ -168,7 +170,7 @@ def test_an_administrator_of_a_tenant_has_that_tenants_keys(server: Server, oper
         for key_id in (foreign["id"], "nonesuchhere"):
             answers = client.delete(f"/security/keys/{key_id}"), client.post(f"/security/keys/{key_id}/rotate", json={})
             assert [answer.status_code for answer in answers] == [404, 404]
-            assert {answer.json()["detail"] for answer in answers} == {"There is no such API key."}
+            assert {answer.json()["detail"].partition(". ")[0] for answer in answers} == {"There is no such API key"}
         assert client.get("/security/keys", params={"tenant": "other"}).status_code == 403
         assert client.post("/security/keys", json={"name": "n", "tenant": "other"}).status_code == 403
     assert status(server, foreign["key"]) == 200
@@ -200,6 +202,32 @@ def test_nobody_gives_more_than_they_have(server: Server, operator: httpx.Client
         assert client.post(f"/security/keys/{admin['id']}/rotate", json={}).status_code == 403
 
 
+def test_a_key_for_everything_makes_no_administrator(server: Server, operator: httpx.Client) -> None:
+    """It runs no house, so it must not make itself a key that does, nor take over one, nor raise a clearance."""
+    everything, admin = made(operator, permissions=["*"]), made(operator, roles=["admin"])
+    with server.client(key=everything["key"]) as client:
+        for more in ({"roles": ["admin"]}, {"permissions": ["*"], "attributes": {"clearance_level": 2}}):
+            assert client.post("/security/keys", json={"name": "n", **more}).status_code == 403, more
+        assert client.post(f"/security/keys/{admin['id']}/rotate", json={}).status_code == 403
+        assert made(client, permissions=["*"])["permissions"] == ["*"]
+
+
+def test_who_manages_their_own_keys_makes_them_for_nobody_else(server: Server, operator: httpx.Client) -> None:
+    """`key:manage:own`: a key in another's name would reach what is that one's own."""
+    mine = made(operator, user_id="ada", roles=["user"], permissions=["key:manage:own"])
+    others = made(operator, user_id="bob", roles=["user"])
+    with server.client(key=mine["key"]) as client:
+        second = made(client, user_id="ada", roles=["user"])
+        assert client.delete(f"/security/keys/{second['id']}").status_code == 200
+        answers = [
+            client.post("/security/keys", json={"name": "n", "user_id": "bob"}),
+            client.post("/security/keys", json={"name": "ada"} | {"user_id": "admin"}),
+            client.post(f"/security/keys/{others['id']}/rotate", json={}),
+            client.delete(f"/security/keys/{others['id']}"),
+        ]
+    assert [answer.status_code for answer in answers] == [403] * 4
+
+
 def test_the_command_lists_rotates_and_revokes(server: Server) -> None:
     """A running server refuses what was revoked beside it within a second; no list has a secret in it."""
     key = server.bullpen("keys", "create", "nightly", "--role", "analyst").stdout.strip()
@@ -221,7 +249,7 @@ def test_the_command_lists_rotates_and_revokes(server: Server) -> None:
 def test_a_command_for_a_key_that_is_not_there(server: Server, command: str) -> None:
     """One line, and exit code 1."""
     done = server.bullpen("keys", command, "nonesuchhere")
-    assert (done.returncode, done.stdout) == (1, "bullpen: There is no such API key.\n")
+    assert (done.returncode, done.stdout) == (1, "bullpen: There is no such API key. List those there are.\n")
 
 
 def test_the_first_key_of_a_cluster(tmp_path: Path) -> None:

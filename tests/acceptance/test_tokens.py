@@ -3,12 +3,13 @@
 import base64
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.stubs.oidc import AUDIENCE, Oidc
-from tests.stubs.serving import Server
+from tests.stubs.serving import Server, bullpen
 from tests.stubs.tokens import SECRET, token
 
 
@@ -29,6 +30,7 @@ def server(oidc: Oidc, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
         "AUTH__JWKS_URL": oidc.jwks_url,
         "AUTH__ISSUER": oidc.issuer,
         "AUTH__AUDIENCE": AUDIENCE,
+        "AUTH__TENANT": "acme",
         "AUTH__CLAIMS__GROUPS": "groups",
         "AUTH__GROUPS_FILE": str(groups),
         "AUTH__JWKS_COOLDOWN": "0.05",
@@ -73,6 +75,17 @@ def test_a_route_may_ask_for_a_second_factor(server: Server, oidc: Oidc) -> None
     for answer in answers:
         assert answer.status_code == 401
         assert 'error="insufficient_user_authentication"' in answer.headers["WWW-Authenticate"]
+
+
+def test_a_pattern_that_guards_nothing_stops_the_start(tmp_path: Path) -> None:
+    """A route's own address, or a typing error, would ask nobody for a second factor, and nobody would know."""
+    settings = {"MODEL_NAME": "offline", "AUTH__MFA_ROUTES": "/security/*,/security/keys/abc,/secrets/*"}
+    done = bullpen("serve", "--port", "0", folder=tmp_path, settings=settings)
+    assert (done.returncode, "Traceback" in done.stdout) == (2, False)
+    for wrong in ("/security/keys/abc", "/secrets/*"):
+        assert f"AUTH__MFA_ROUTES: `{wrong}` fits no route" in done.stdout
+    assert "`/security/*`" not in done.stdout
+    assert "/security/keys/{key_id}" in done.stdout
 
 
 def test_the_provider_may_be_away(server: Server, oidc: Oidc) -> None:

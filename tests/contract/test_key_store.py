@@ -111,7 +111,16 @@ async def test_a_replaced_key_ends_when_it_is_told_to_or_sooner(
     old = replace(BARE, expires_at=expires_at)
     await store.add(old)
     assert await store.replace(old.id, HEIR, ends_at=50.0)
-    assert list(await store.load()) == [HEIR, replace(old, expires_at=ends_at)]
+    assert list(await store.load()) == [HEIR, replace(old, expires_at=ends_at, replaced_by=HEIR.id)]
+
+
+async def test_a_key_has_one_heir(store: KeyStore) -> None:
+    """Of two who rotate it, at once or one after the other, the second changes nothing."""
+    await store.add(BARE)
+    assert await store.replace(BARE.id, HEIR, ends_at=50.0)
+    before = list(await store.load())
+    assert not await store.replace(BARE.id, replace(HEIR, id="IIIIIIIIIIII"), ends_at=60.0)
+    assert list(await store.load()) == before
 
 
 async def test_replacing_is_all_or_nothing(store: KeyStore) -> None:

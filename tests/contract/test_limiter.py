@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
 from itertools import count
 from typing import Literal
+from urllib.parse import urlsplit
 
 import pytest
 from redis.asyncio import Redis, RedisCluster
@@ -22,6 +23,9 @@ from bullpen.stores import open_cluster, open_redis
 from bullpen.telemetry import Metrics
 from tests.stubs.cluster import running_cluster
 from tests.stubs.limits import bucket, until
+
+KINDS = ("local", "redis", "standby", "cluster")
+DATABASES = {kind: number for number, kind in enumerate(KINDS, start=9)}  # of one server, which workers may share
 
 _serial = count()
 
@@ -46,15 +50,31 @@ async def cluster_client(cluster: list[str]) -> AsyncIterator[RedisCluster]:
     await client.aclose()
 
 
-@pytest.fixture(params=["local", "redis", "standby", "cluster"])
-async def limiter(request: pytest.FixtureRequest, client: Redis, cluster_client: RedisCluster) -> Limiter:
-    if request.param == "local":
+def made(kind: str, client: Redis, cluster_client: RedisCluster) -> Limiter:
+    if kind == "local":
         return LocalLimiter()
-    if request.param == "redis":
+    if kind == "redis":
         return RedisLimiter(client)
-    if request.param == "cluster":
+    if kind == "cluster":
         return RedisLimiter(cluster_client)
     return StandbyLimiter(RedisLimiter(client), LocalLimiter(max_keys=0), metrics=Metrics(), patience=5)
+
+
+@pytest.fixture(params=KINDS)
+async def limiter(request: pytest.FixtureRequest, client: Redis, cluster_client: RedisCluster) -> Limiter:
+    return made(request.param, client, cluster_client)
+
+
+@pytest.fixture(params=KINDS)
+async def unused(
+    request: pytest.FixtureRequest, valkey_url: str, cluster_client: RedisCluster
+) -> AsyncIterator[Limiter]:
+    """A limiter that nobody has asked yet: other tests' buckets drain while they are counted."""
+    client = open_redis(urlsplit(valkey_url)._replace(path=f"/{DATABASES[request.param]}").geturl())
+    await client.flushdb()
+    await cluster_client.flushall()
+    yield made(request.param, client, cluster_client)
+    await client.aclose()
 
 
 @pytest.fixture
@@ -155,6 +175,16 @@ async def test_more_than_the_burst_is_slow_and_not_impossible(limiter: Limiter, 
     assert not (await ask(limiter, large, cost=25)).admitted
     verdict = await ask(limiter, large, cost=1)
     assert 15 * 3600 < verdict.retry_after <= 16 * 3600
+
+
+async def test_what_a_request_holds_already_does_not_stand_in_its_way(limiter: Limiter, key: str) -> None:
+    """Charged for one and then for 24 more, it is let in as one for 25 would be; somebody else's one is in its way."""
+    own, shared = slow(key, burst=10), slow(f"{key}x", burst=10)
+    await ask(limiter, own, shared)
+    assert not (await limiter.admit([Charge(shared, 24)])).admitted
+    verdict = await limiter.admit([Charge(own, 24, held=1)])
+    assert verdict.admitted
+    assert 15 * 3600 < (await ask(limiter, own)).retry_after <= 16 * 3600
 
 
 async def test_a_cap_counts_those_who_are_inside(limiter: Limiter, key: str) -> None:
@@ -287,18 +317,18 @@ async def test_replicas_count_one_another_on_a_cluster(cluster: list[str]) -> No
         await client.aclose()
 
 
-async def test_buckets_in_use_are_counted(limiter: Limiter, key: str) -> None:
+async def test_buckets_in_use_are_counted(unused: Limiter, key: str) -> None:
     """Those that are not empty, once each; a place, a refusal and an empty bucket are none."""
-    before = await limiter.active()
+    assert await unused.active() == 0
     quick = bucket(f"{key}-gone", rate=1_000_000)
     for _ in range(2):
-        await ask(limiter, slow(key), slow(key, name="tenant"), quick, caps=[Cap("user-concurrent", key, 5)])
+        await ask(unused, slow(key), slow(key, name="tenant"), quick, caps=[Cap("user-concurrent", key, 5)])
     full = slow(f"{key}-full", burst=1)
-    await ask(limiter, full)
-    await ask(limiter, full, slow(f"{key}-other"))
+    await ask(unused, full)
+    await ask(unused, full, slow(f"{key}-other"))
 
     async def are_counted() -> bool:
-        return await limiter.active() == before + 3
+        return await unused.active() == 3
 
     await until(are_counted)
 

@@ -17,7 +17,6 @@ from bullpen.outbox.local import LocalOutbox
 from bullpen.outbox.shared import SharedOutbox
 from bullpen.outbox.sql import OutboxTable
 from bullpen.stores import open_engine
-from bullpen.stores.schema import upgrade
 from bullpen.telemetry import Metrics
 from tests.stubs.outbox import Hearer, appender, fact, facts, kill
 
@@ -65,15 +64,14 @@ async def house(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     async with AsyncExitStack() as stack:
         engine = None
         if request.param == "shared":
-            engine = await stack.enter_async_context(emptied(request.getfixturevalue("postgres_url")))
+            engine = await stack.enter_async_context(emptied(request.getfixturevalue("tables_url")))
         yield House(request.param, tmp_path / "outbox", engine)
 
 
 @asynccontextmanager
 async def emptied(url: str) -> AsyncIterator[AsyncEngine]:
-    """The worker's database, migrated, with nothing in its outbox."""
+    """A database with nothing in its outbox."""
     engine = open_engine(url)
-    await upgrade(engine)
     async with engine.begin() as connection:
         await connection.execute(text("TRUNCATE outbox"))
     yield engine

@@ -13,7 +13,6 @@ from bullpen.outbox import Consumer, Fact, Outbox
 from bullpen.outbox.shared import SharedOutbox
 from bullpen.outbox.sql import OutboxTable
 from bullpen.stores import open_engine
-from bullpen.stores.schema import upgrade
 from bullpen.telemetry import Metrics
 from tests.stubs.cable import Cable
 from tests.stubs.outbox import Hearer, facts, left_in, until
@@ -22,14 +21,13 @@ NOWHERE = "postgresql://nobody@127.0.0.1:1/none"
 
 
 @pytest.fixture
-async def cable(postgres_url: str) -> AsyncIterator[Cable]:
+async def cable(tables_url: str) -> AsyncIterator[Cable]:
     """Leads to a database whose outbox is empty."""
-    engine = open_engine(postgres_url)
-    await upgrade(engine)
+    engine = open_engine(tables_url)
     async with engine.begin() as connection:
         await connection.execute(text("TRUNCATE outbox"))
     await engine.dispose()
-    with Cable(postgres_url) as cable:
+    with Cable(tables_url) as cable:
         yield cable
 
 
@@ -139,7 +137,8 @@ async def test_it_comes_back_under_load(cable: Cable, hearer: Hearer, tmp_path: 
         await asyncio.wait((loading,))
         await outbox.append(facts("last"))
         await hearer.has(*appended[:-1], "last")
-    assert [name for name in hearer.heard if name in set(appended[:-1])] == appended[:-1]
+    recorded = set(appended[:-1])
+    assert [name for name in hearer.heard if name in recorded] == appended[:-1]
 
 
 async def test_what_could_not_be_brought_back_is_counted_at_the_end(
@@ -188,7 +187,7 @@ async def test_a_folder_that_cannot_be_written_is_not_needed_until_it_is(
 
 
 async def test_a_replica_that_is_cut_off_while_it_delivers_is_replaced(
-    cable: Cable, postgres_url: str, tmp_path: Path
+    cable: Cable, tables_url: str, tmp_path: Path
 ) -> None:
     """The lock goes with its connection: what was being delivered is delivered by another."""
     held = Held()
@@ -196,7 +195,7 @@ async def test_a_replica_that_is_cut_off_while_it_delivers_is_replaced(
         await one.append(facts("a", "b"))
         await held.given.wait()
         hearer = Hearer()
-        async with Replica(postgres_url, tmp_path / "two", hearer) as two:
+        async with Replica(tables_url, tmp_path / "two", hearer) as two:
             await two.append(facts("c"))
             assert hearer.heard == []
             cable.unplug()

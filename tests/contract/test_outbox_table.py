@@ -9,14 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from bullpen.outbox import Fact
 from bullpen.outbox.sql import OutboxTable
 from bullpen.stores import open_engine
-from bullpen.stores.schema import upgrade
 from tests.stubs.outbox import Hearer, fact, facts
 
 
 @pytest.fixture
-async def engine(postgres_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = open_engine(postgres_url)
-    await upgrade(engine)
+async def engine(tables_url: str) -> AsyncIterator[AsyncEngine]:
+    engine = open_engine(tables_url)
     async with engine.begin() as connection:
         await connection.execute(text("TRUNCATE outbox"))
     yield engine

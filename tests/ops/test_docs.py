@@ -1,18 +1,14 @@
 """The pages under docs/reference agree with the code, so that they cannot drift."""
 
-import json
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, get_args, get_origin
 
 import pytest
 import typer
-from prometheus_client.metrics import MetricWrapperBase
 from pydantic import BaseModel
-from pydantic.fields import FieldInfo
 
 from bullpen import errors
 from bullpen.agents.definition import AgentDefinition
@@ -33,6 +29,7 @@ from bullpen.security.authorization.document import built_in
 from bullpen.security.authorization.vocabulary import TYPES, schema_with
 from bullpen.settings import Settings
 from bullpen.telemetry import Metrics
+from tests.stubs.declared import commands_of, default_of, metrics_of, settings_of
 from tests.stubs.pages import PROJECT, table
 
 REFERENCE = PROJECT / "docs" / "reference"
@@ -157,31 +154,6 @@ def test_the_architecture_page_names_every_room_and_contract() -> None:
     assert told == [contract["name"] for contract in contracts]
 
 
-def settings_of(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Variables and defaults; a top-level dictionary has a variable an entry, and `NAME` stands for its key."""
-    for name, field in model.model_fields.items():
-        variable, kind = f"{prefix}{name}".upper(), field.annotation
-        inner: Any = get_args(kind)[1] if get_origin(kind) is dict and not prefix else kind
-        named = variable if inner is kind else f"{variable}__NAME"
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            yield from settings_of(inner, f"{named}__")
-        else:
-            yield named, default_of(field) if inner is kind else "unset"
-
-
-def default_of(field: FieldInfo) -> str:
-    """A default as the pages write it: as JSON, but for a word or a path, which stands for itself."""
-    if field.is_required():
-        return "required"
-    default = field.get_default(call_default_factory=True)
-    if default is None:
-        return "unset"
-    if isinstance(default, Path) or (isinstance(default, str) and default[:1].isalpha()):
-        return str(default)
-    whole = isinstance(default, float) and default.is_integer()
-    return json.dumps(int(default) if whole else default)
-
-
 def tables(rows: Iterable[list[str]], *, starts: Iterable[str]) -> Mapping[str, Mapping[str, str]]:
     """Tables of fields that follow one another, each by the name of its first field."""
     found: dict[str, dict[str, str]] = {first: {} for first in starts}
@@ -205,23 +177,6 @@ def status_of(kind: type[BullpenError]) -> int:
     return next(STATUS[each] for each in kind.__mro__ if each in STATUS)
 
 
-def metrics_of(metrics: Metrics) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Name, type and labels of every metric."""
-    for name, metric in vars(metrics).items():
-        if isinstance(metric, MetricWrapperBase):
-            yield f"bullpen_{name}", (str(metric._type), ", ".join(metric._labelnames) or "none")
-
-
 def command(cell: str) -> str:
     """`bullpen run TYPE TASK` without what the caller fills in."""
     return " ".join(word for word in cell.split() if word.islower())
-
-
-def commands_of(found: Any, name: str) -> Iterator[tuple[str, set[str]]]:
-    """Every command that does something, with its long options."""
-    below = getattr(found, "commands", None)
-    if below is None:
-        yield name, {option for each in found.params for option in each.opts if option.startswith("--")}
-        return
-    for word, inner in below.items():
-        yield from commands_of(inner, f"{name} {word}")

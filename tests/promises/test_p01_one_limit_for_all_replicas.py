@@ -15,27 +15,32 @@ PROCESSES = 4
 def moments(output: str) -> list[tuple[int, bool]]:
     """When each answer was given, by Redis' clock in microseconds, and whether it was yes."""
     lines = [line.split() for line in output.splitlines()]
-    return sorted((int(at), was_admitted == "1") for at, was_admitted in lines)
+    return [(int(at), was_admitted == "1") for at, was_admitted in lines]
 
 
 @pytest.mark.parametrize(
-    ("unit", "rate", "burst", "cost"), [("requests", 200, 200, 1), ("tokens", 20_000, 20_000, 100)]
+    ("unit", "rate", "burst", "cost"), [("requests", 100, 200, 1), ("tokens", 10_000, 20_000, 100)]
 )
 def test_p01_four_processes_admit_what_one_may(valkey_url: str, unit: str, rate: int, burst: int, cost: int) -> None:
-    """At five times the limit all four together are admitted burst + rate * time, within 1 %, and never more."""
+    """At five times the limit all four together are admitted burst + rate * time, within 1 %, and never more.
+
+    The rate is looked at from the first refusal to the last: before it, a busy machine may ask for less.
+    """
     seconds, each = 3, 5 * rate / cost / PROCESSES
     numbers = (PROCESSES, seconds, each, rate, burst, cost)
     command = [sys.executable, "-m", "tests.stubs.limits", valkey_url, str(time.time_ns()), unit, *map(str, numbers)]
     running = [subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True) for _ in range(PROCESSES)]
     outputs = [moments(process.communicate(timeout=60)[0]) for process in running]
 
-    began = min(told[0][0] for told in outputs)
-    asked_last = min(told[-1][0] for told in outputs)  # until here all of them were asking
-    ended = max(at for told in outputs for at, was_admitted in told if at <= asked_last and not was_admitted)
-    admitted = cost * sum(was_admitted for told in outputs for at, was_admitted in told if at <= ended)
+    answers = sorted(each for told in outputs for each in told)
+    refusals = [at for at, was_admitted in answers if not was_admitted]
+    began, full, ended = answers[0][0], refusals[0], refusals[-1]
+    burst_admitted = cost * sum(was_admitted for at, was_admitted in answers if at <= full)
+    admitted = cost * sum(was_admitted for at, was_admitted in answers if at <= ended)
     allowed = burst + rate * (ended - began) / MICROSECONDS
-    assert 0.99 * allowed <= admitted <= allowed
-    assert cost * sum(map(len, outputs)) > 3 * allowed
+    assert burst <= burst_admitted <= burst + rate * (full - began) / MICROSECONDS
+    assert burst_admitted + rate * (ended - full) / MICROSECONDS - 0.01 * allowed <= admitted <= allowed
+    assert cost * len(answers) > 2 * allowed
 
 
 def test_p01_four_servers_admit_what_one_may(valkey_url: str) -> None:

@@ -15,7 +15,8 @@ from tests.stubs.serving import Server
 PAID = re.compile(
     r"licen[cs]e_?key|licen[cs]ed_to|enterprise_(?:only|feature)|premium|paid_(?:plan|tier)|paywall", re.IGNORECASE
 )
-FEATURES = ("/security/status", "/security/keys", "/audit/log", "/audit/verify", "/metrics", "/agents")
+# The posture last: it counts what the others have left in the trail.
+FEATURES = ("/security/keys", "/audit/log", "/audit/verify", "/metrics", "/agents", "/security/status")
 COMMANDS = (("keys", "create", "kiosk", "--role", "user"), ("policy", "check"), ("audit", "verify"))
 
 

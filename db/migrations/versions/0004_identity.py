@@ -18,6 +18,7 @@ def upgrade() -> None:
         api_keys.add_column(sa.Column("pepper", sa.String(8), nullable=False, server_default=sa.text("''")))
         api_keys.add_column(sa.Column("created_by", sa.String(256), nullable=False, server_default=sa.text("''")))
         api_keys.add_column(sa.Column("last_used_at", sa.Double(), nullable=True))
+        api_keys.add_column(sa.Column("replaced_by", sa.String(12), nullable=False, server_default=sa.text("''")))
         api_keys.add_column(sa.Column("revision", sa.BigInteger(), nullable=False, server_default="0"))
     op.create_table(
         "token_families",
@@ -54,5 +55,5 @@ def downgrade() -> None:
     op.drop_table("refresh_tokens")
     op.drop_table("token_families")
     with op.batch_alter_table("api_keys") as api_keys:
-        for name in ("revision", "last_used_at", "created_by", "pepper"):
+        for name in ("revision", "replaced_by", "last_used_at", "created_by", "pepper"):
             api_keys.drop_column(name)

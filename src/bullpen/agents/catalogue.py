@@ -12,11 +12,11 @@ from bullpen.agents.definition import AgentDefinition
 from bullpen.agents.documents import Document, Step, read
 from bullpen.agents.output import OutputSchema
 from bullpen.agents.sources import Source, Unimportable, importable, load, takes_tools
-from bullpen.agents.spelling import meant
 from bullpen.agents.tools import Toolbox
 from bullpen.agents.walker import bare
 from bullpen.errors import InvalidRequest, Misconfigured, UnknownAgent
 from bullpen.llm import CallSettings, Models
+from bullpen.spelling import meant
 
 __all__ = ["Catalogue"]
 

@@ -10,25 +10,16 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from bullpen.agents.wording import in_words, is_sentence
+from bullpen.errors import Misconfigured
+from bullpen.nodes import compose, fault, line
 
 __all__ = ["Document", "Step", "read"]
 
 Step: TypeAlias = str | int
 
-_LARGEST: Final = 1024 * 1024
 _ENDLESS: Final = "an anchor leads back to itself"
 _NO_NAME: Final = "a list or a mapping cannot be a name"
 _HOPELESS: Final = frozenset({_ENDLESS, _NO_NAME})
-
-
-class _Loader(yaml.SafeLoader):
-    """Leaves dates as text: there is none in a catalogue, and JSON knows none."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in kinds if not tag.endswith(":timestamp")]
-    for first, kinds in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,21 +63,13 @@ class Document:
 def read(file: Path) -> tuple[list[Document], list[str]]:
     """The documents of one file, and what is wrong with it as YAML."""
     try:
-        text = _text(file)
-        nodes = [node for node in yaml.compose_all(text, Loader=_Loader) if node is not None]
-    except (OSError, UnicodeDecodeError) as error:
-        return [], [f"{file}:1: cannot be read as text: {error}"]
-    except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        return [], [f"{file}:{line}: is not valid YAML: it holds U+{error.character:04X}, which is not allowed"]
-    except yaml.MarkedYAMLError as error:
-        return [], [_invalid(file, error)]
-    except RecursionError:
-        return [], [f"{file}:1: is nested too deeply"]
+        nodes = compose(file)
+    except Misconfigured as error:
+        return [], list(error.problems)
     documents, problems = [], []
     for node in nodes:
         faults = list(_faults(node))
-        problems += [f"{file}:{line}: {text}" for line, text in faults]
+        problems += [f"{file}:{at}: {text}" for at, text in faults]
         if not any(text in _HOPELESS for _, text in faults):
             found, problem = _document(file, node)
             documents += found
@@ -99,32 +82,21 @@ def _alternatives(texts: Iterable[str]) -> str:
     return ", or ".join([first, *(each.partition(": ")[2] or each for each in others)])
 
 
-def _text(file: Path) -> str:
-    if file.stat().st_size > _LARGEST:
-        raise OSError(f"it is larger than {_LARGEST // 1024} KiB")
-    return file.read_text("utf-8-sig")
-
-
-def _invalid(file: Path, error: yaml.MarkedYAMLError) -> str:
-    line = error.problem_mark.line + 1 if error.problem_mark else 1
-    return f"{file}:{line}: is not valid YAML: {error.problem}"
-
-
 def _document(file: Path, node: yaml.Node) -> tuple[list[Document], list[str]]:
     if not isinstance(node, yaml.MappingNode):
-        return [], [f"{file}:{node.start_mark.line + 1}: must be a mapping of names to values"]
+        return [], [f"{file}:{line(node)}: must be a mapping of names to values"]
     try:
         value = yaml.constructor.SafeConstructor().construct_document(node)
     except yaml.MarkedYAMLError as error:
-        return [], [_invalid(file, error)]
+        return [], [fault(file, error)]
     except (ValueError, TypeError, AttributeError) as error:
         # A value does not fit the tag in front of it.
-        return [], [f"{file}:{node.start_mark.line + 1}: has a value that is not what its tag says: {error}"]
+        return [], [f"{file}:{line(node)}: has a value that is not what its tag says: {error}"]
     return [Document(file, {str(key): each for key, each in value.items()}, dict(_positions(node, (), set())))], []
 
 
 def _positions(node: yaml.Node, path: tuple[Step, ...], seen: set[int]) -> Iterator[tuple[tuple[Step, ...], int]]:
-    yield path, node.start_mark.line + 1
+    yield path, line(node)
     # What an alias repeats is not gone through again: aliases of aliases would be without end.
     if id(node) in seen:
         return
@@ -134,7 +106,7 @@ def _positions(node: yaml.Node, path: tuple[Step, ...], seen: set[int]) -> Itera
             inner = (*path, str(key.value))
             yield from _positions(value, inner, seen)
             # The key's line, not the value's: a block of text begins one line further down.
-            yield inner, key.start_mark.line + 1
+            yield inner, line(key)
     if isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
             yield from _positions(item, (*path, index), seen)
@@ -144,7 +116,7 @@ def _faults(node: yaml.Node, around: tuple[int, ...] = (), seen: set[int] | None
     """Lines and what YAML itself would accept there in silence, at every depth."""
     seen = set() if seen is None else seen
     if id(node) in around:
-        yield node.start_mark.line + 1, _ENDLESS
+        yield line(node), _ENDLESS
     if id(node) in seen or not isinstance(node, yaml.CollectionNode):
         return
     seen.add(id(node))
@@ -158,10 +130,9 @@ def _faults(node: yaml.Node, around: tuple[int, ...] = (), seen: set[int] | None
 def _faulty_keys(node: yaml.MappingNode) -> Iterator[tuple[int, str]]:
     known: set[str] = set()
     for key, _ in node.value:
-        line = key.start_mark.line + 1
         if not isinstance(key, yaml.ScalarNode):
-            yield line, _NO_NAME
+            yield line(key), _NO_NAME
         elif key.value in known:
-            yield line, f"`{key.value}` is given twice"
+            yield line(key), f"`{key.value}` is given twice"
         else:
             known.add(key.value)

@@ -21,8 +21,8 @@ from agno.team import Team, TeamMode
 from agno.tools import Toolkit
 from agno.workflow import Workflow
 
-from bullpen.agents.spelling import meant
 from bullpen.agents.walker import Runnable, reachable, unguardable
+from bullpen.spelling import meant
 
 __all__ = ["Source", "Unimportable", "importable", "load", "takes_tools"]
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from pydantic_core import ErrorDetails
 
-from bullpen.agents.spelling import meant
+from bullpen.spelling import meant
 
 __all__ = ["in_words", "is_sentence"]
 

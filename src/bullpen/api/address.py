@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from starlette.types import Scope
 
-__all__ = ["FORWARDED", "X_FORWARDED_FOR", "Network", "Networks", "client_of", "networks"]
+__all__ = ["FORWARDED", "X_FORWARDED_FOR", "Network", "Networks", "client_of", "network_of", "networks"]
 
 
 class Network(NamedTuple):
@@ -38,6 +38,8 @@ _PROTO: Final = b"x-forwarded-proto"
 _LONGEST_HEADER: Final = 4096  # characters looked at, counted from the right, where our own proxies write
 _LONGEST_ADDRESS: Final = 64
 _MOST_HOPS: Final = 16
+_IPV6: Final = 6
+_PREFIX_BITS: Final = 64  # one customer has at least so much of IPv6, and may use any address in it
 
 
 def networks(told: Iterable[str]) -> Networks:
@@ -67,6 +69,18 @@ def client_of(scope: Scope, trusted: Networks, *, header: bytes = X_FORWARDED_FO
     told = b",".join(lines).decode("latin-1")[-_LONGEST_HEADER:]
     hops = _forwarded(told, "for") if header == FORWARDED else _reversed(told)
     return _client(hops, trusted) or address, secure or _told_tls(scope, told, header) == "https"
+
+
+@lru_cache(maxsize=4096)
+def network_of(address: str) -> str:
+    """Whom an address stands for where something is counted: itself in IPv4, its /64 in IPv6.
+
+    What is no address stands for itself, as far as one can be long.
+    """
+    found = _parsed(address.partition("%")[0])
+    if found is None:
+        return address[:_LONGEST_ADDRESS]
+    return f"{found.number >> _PREFIX_BITS:x}::/64" if found.version == _IPV6 else found.text
 
 
 def _client(hops: Iterator[str], trusted: Networks) -> str | None:

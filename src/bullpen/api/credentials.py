@@ -1,13 +1,11 @@
 """What goes over the wire about API keys and tokens."""
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
-from starlette.responses import Response
 
-from bullpen.api.json import json_response
 from bullpen.security.authentication import Grant, KeyRecord
+from bullpen.security.authentication.keys import LONGEST_LIFE
 
 __all__ = [
     "IssuedKeyDocument",
@@ -19,12 +17,10 @@ __all__ = [
     "RotateBody",
     "TokenDocument",
     "key_document",
-    "not_to_be_kept",
     "token_document",
 ]
 
 _LONGEST: Final = 8 * 1024
-_YEARS: Final = 100 * 366 * 86_400.0
 
 _Word = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 _Words = Annotated[list[_Word], Field(max_length=100)]
@@ -48,7 +44,7 @@ class KeyBody(_Body):
     attributes: Annotated[dict[_Word, _Word | int], Field(max_length=100)] = Field(
         default={}, description="`department`, `clearance_level`, `project` and the like"
     )
-    expires_in: Annotated[float, Field(gt=0, le=_YEARS)] | None = Field(
+    expires_in: Annotated[float, Field(gt=0, le=LONGEST_LIFE)] | None = Field(
         default=None, description="Seconds until it expires; null means never"
     )
 
@@ -90,6 +86,7 @@ class KeyDocument(BaseModel):
     expires_at: float | None
     revoked_at: float | None
     last_used_at: float | None = Field(description="Give or take a minute")
+    replaced_by: str = Field(description="The id of the key that takes its place; empty when it was not rotated")
 
 
 class IssuedKeyDocument(KeyDocument):
@@ -132,6 +129,7 @@ def key_document(record: KeyRecord) -> dict[str, Any]:
         "expires_at": record.expires_at,
         "revoked_at": record.revoked_at,
         "last_used_at": record.last_used_at,
+        "replaced_by": record.replaced_by,
     }
 
 
@@ -144,10 +142,3 @@ def token_document(grant: Grant) -> dict[str, Any]:
         "refresh_token": grant.refresh_token,
         "refresh_expires_in": grant.refresh_expires_in,
     }
-
-
-def not_to_be_kept(document: Mapping[str, Any], *, status: int = 200) -> Response:
-    """The document as JSON that no cache may keep, for there is a secret in it."""
-    response = json_response(document, status=status)
-    response.headers["Cache-Control"] = "no-store"
-    return response

@@ -3,14 +3,17 @@
 Each answer, yes or no, is an event of the audit trail, and is recorded before the response leaves.
 """
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from fnmatch import fnmatchcase
+import math
+import re
+from collections.abc import Sequence
+from fnmatch import translate
 from functools import cache
 from typing import Final
 
 from starlette.requests import Request
 
+from bullpen.api.address import network_of
+from bullpen.api.doubt import Doubt, credentials, is_guess
 from bullpen.caller import Caller
 from bullpen.errors import RateLimited, Unauthenticated
 from bullpen.execution import Authority
@@ -26,9 +29,7 @@ _LONGEST_AGENT: Final = 256
 # Four characters a token, as English has them: an estimate to reserve, corrected by what was used.
 _BYTES_A_TOKEN: Final = 4
 _MISSING: Final = "credential_missing"
-_FORGED: Final = frozenset({"form", "signature"})
-_KEY_PREFIX: Final = "bp_"
-_TOKEN_END: Final = 16
+_GUESSES: Final = "guesses"
 
 
 class Gate:
@@ -68,7 +69,8 @@ class Gate:
         self._authority = authority
         self._audit = audit
         self._shown = cache(metrics.authentications_total.labels)
-        self._mfa_routes = tuple(mfa_routes)
+        self._slowed = metrics.rate_limited_total.labels(_GUESSES)
+        self._asks_for_factors = re.compile("|".join(map(translate, mfa_routes))) if mfa_routes else None
         self._acr_values = tuple(acr_values)
         self._lease = lease
         self._tokens_per_run = tokens_per_run
@@ -93,13 +95,13 @@ class Gate:
         """
         origin = self._begin(request)
         async with self.doubting(request):
-            api_key, bearer = _credentials(request)
-        name = _name_of(api_key or bearer)
-        self._refuse_guessing(origin, name)
-        async with self.doubting(request, name):
+            api_key, bearer = credentials(request)
+        credential = api_key or bearer
+        self._refuse_guessing(origin, credential)
+        async with self.doubting(request, credential):
             caller = await self._authenticator.authenticate(api_key=api_key, bearer=bearer)
             self._ask_for_factors(caller, origin)
-        self._recognised(caller, origin, name)
+        self._recognised(caller, origin, credential)
         await self._enter(request, _subject(caller, origin), caller=caller, runs=runs)
         if permission is not None:
             self._authority.require(caller, permission, resource)
@@ -113,27 +115,29 @@ class Gate:
         """
         origin = self._begin(request)
         self._refuse_guessing(origin, "")
-        await self._enter(request, Subject(address=origin.address, route=origin.route))
+        await self._enter(request, _stranger(origin))
 
-    @asynccontextmanager
-    async def doubting(self, request: Request, name: str = "") -> AsyncIterator[None]:
+    def doubting(self, request: Request, credential: str = "") -> Doubt:
         """Around the look at a credential: what is wrong with it is recorded, counts as a guess, and is limited."""
-        origin = request.state.trail.origin
-        try:
-            yield
-        except Unauthenticated as error:
-            self._audit.record(EventType(error.event), outcome="denied", details=error.facts)
-            self._shown("none" if error.event == _MISSING else "credential", "denied").inc()
-            if _is_guess(error) and (seconds := self._guesses.failed(origin.address, name)):
-                self._audit.record(EventType.GUESSING_SLOWED, outcome="denied", details={"seconds": seconds})
-            await self._enter(request, Subject(address=origin.address, route=origin.route))
-            raise
+        return Doubt(self._doubted, request, credential)
+
+    async def _doubted(self, error: Unauthenticated, request: Request, credential: str) -> None:
+        origin = request.scope["state"]["trail"].origin
+        self._audit.record(EventType(error.event), outcome="denied", details=error.facts)
+        self._shown("none" if error.event == _MISSING else "credential", "denied").inc()
+        if is_guess(error) and (seconds := self._guesses.failed(network_of(origin.address), credential)):
+            self._audit.record(EventType.GUESSING_SLOWED, outcome="denied", details={"seconds": seconds})
+        if "visit" not in request.scope["state"]:  # whom the gate has met is charged already
+            await self._enter(request, _stranger(origin))
 
     async def charge(self, request: Request, caller: Caller, *, requests: int, runs: int) -> None:
-        """Counts more for a request that turned out to be more than one; raises `RateLimited` when it is too much."""
-        subject = _subject(caller, request.state.trail.origin)
-        # It has its place already.
-        await self._enter(request, subject, caller=caller, requests=requests, runs=runs, takes_place=False)
+        """Counts more for a request that turned out to be more than the one it was let in for.
+
+        Raises:
+            RateLimited: It is too much. The one stays charged, for its body has been read.
+        """
+        subject = _subject(caller, request.scope["state"]["trail"].origin)
+        await self._enter(request, subject, caller=caller, requests=requests, held=1, runs=runs)
 
     def allows(self, caller: Caller, permission: str, resource: Resource = HOUSE) -> bool:
         """Whether the caller may; nothing is recorded."""
@@ -144,35 +148,37 @@ class Gate:
         self._authority.require(caller, permission, resource)
 
     def _begin(self, request: Request) -> Origin:
-        state = request.state
+        state = request.scope["state"]
         origin = Origin(
-            address=state.address,
+            address=state["address"],
             user_agent=request.headers.get("user-agent", "")[:_LONGEST_AGENT],
-            request_id=state.request_id,
+            request_id=state["request_id"],
             route=request.scope["route"].path,
         )
-        state.trail = self._audit.begin(origin)
+        state["trail"] = self._audit.begin(origin)
         return origin
 
-    def _refuse_guessing(self, origin: Origin, name: str) -> None:
+    def _refuse_guessing(self, origin: Origin, credential: str) -> None:
         """Nothing is recorded here: that the wait began is on record, and a flood must not fill the trail."""
-        seconds = self._guesses.blocked(origin.address, name)
+        seconds = self._guesses.blocked(network_of(origin.address), credential)
         if seconds:
+            self._slowed.inc()
             raise RateLimited(
-                f"Too many credentials that are not valid came from here. Try again in {seconds:.0f} s.",
+                f"Too many credentials that are not valid came from here. Try again in {math.ceil(seconds)} s.",
                 retry_after=seconds,
+                level=_GUESSES,
             )
 
     def _ask_for_factors(self, caller: Caller, origin: Origin) -> None:
-        if any(fnmatchcase(origin.route, pattern) for pattern in self._mfa_routes):
+        if self._asks_for_factors is not None and self._asks_for_factors.match(origin.route):
             require_factor(caller, acr_values=self._acr_values)
 
-    def _recognised(self, caller: Caller, origin: Origin, name: str) -> None:
+    def _recognised(self, caller: Caller, origin: Origin, credential: str) -> None:
         method = method_of(caller)
         by_key = method == "api_key"
         self._audit.record(EventType.API_KEY_AUTH_SUCCESS if by_key else EventType.AUTHENTICATION_SUCCESS, caller)
         self._shown(method, "success").inc()
-        self._guesses.succeeded(origin.address, name)
+        self._guesses.succeeded(network_of(origin.address), credential)
 
     async def _enter(
         self,
@@ -181,24 +187,25 @@ class Gate:
         *,
         caller: Caller | None = None,
         requests: int = 1,
+        held: int = 0,
         runs: int = 0,
-        takes_place: bool = True,
     ) -> None:
         try:
             verdict = await self._turnstile.enter(
                 subject,
                 requests=requests,
+                held=held,
                 tokens=self._estimate(request, runs) if runs else None,
-                lease=self._lease if takes_place else None,
+                lease=self._lease,
             )
         except RateLimited as error:
             self._audit.record(EventType(error.event), caller, outcome="denied", details={"level": error.level})
             raise
-        state = request.state
-        if hasattr(state, "visit"):
-            state.visit.add(verdict)
+        state = request.scope["state"]
+        if "visit" in state:
+            state["visit"].add(verdict)
         else:
-            state.visit = Visit(self._turnstile, verdict)
+            state["visit"] = Visit(self._turnstile, verdict)
 
     def _estimate(self, request: Request, runs: int) -> int:
         """Tokens to reserve for so many runs."""
@@ -206,16 +213,8 @@ class Gate:
         return runs * self._tokens_per_run + (int(length) // _BYTES_A_TOKEN if length.isdecimal() else 0)
 
 
-def _is_guess(error: Unauthenticated) -> bool:
-    """Whether nobody who was ever let in would show this; an expired token, say, is honest."""
-    return error.event == "api_key_auth_failed" or error.facts.get("reason") in _FORGED
-
-
-def _name_of(credential: str) -> str:
-    """What a credential calls itself, good enough to know it again: a key's id, or how a token ends."""
-    if credential.startswith(_KEY_PREFIX):
-        return credential.removeprefix(_KEY_PREFIX).partition("_")[0]
-    return credential[-_TOKEN_END:]
+def _stranger(origin: Origin) -> Subject:
+    return Subject(address=network_of(origin.address) or None, route=origin.route)
 
 
 def _subject(caller: Caller, origin: Origin) -> Subject:
@@ -226,21 +225,7 @@ def _subject(caller: Caller, origin: Origin) -> Subject:
         tenant=caller.tenant,
         api_key=key_id if kind == "api_key" else None,
         department=None if department is None else str(department),
-        address=origin.address,
+        address=network_of(origin.address) or None,
         route=origin.route,
         roles=caller.roles,
     )
-
-
-def _credentials(request: Request) -> tuple[str, str]:
-    """What was shown as `X-API-Key` and as bearer."""
-    scheme, _, credential = _only(request, "authorization").partition(" ")
-    return _only(request, "x-api-key"), credential.strip() if scheme.lower() == "bearer" else ""
-
-
-def _only(request: Request, name: str) -> str:
-    """The header's value. Of two, a proxy and we might believe another one each."""
-    values = request.headers.getlist(name)
-    if len(values) > 1:
-        raise Unauthenticated(f"The header {name} was sent {len(values)} times. Send it once.")
-    return values[0] if values else ""

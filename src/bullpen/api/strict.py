@@ -14,8 +14,8 @@ __all__ = ["strictly"]
 async def strictly(audit: Audit, kind: EventType, caller: Caller | None, **details: Any) -> AsyncIterator[None]:
     """Records an action before the block does it, as firmly as the mode promises.
 
-    A block that fails, or is not entered, leaves a second event with the outcome `error`: what was on record before is
-    then known not to have been done.
+    A block that fails, or is not entered, leaves a second event with the outcome `error`: what was on record before was
+    then not done, or, when a store went away in the middle of it, perhaps.
 
     Raises:
         DependencyDown: It cannot be recorded so, and was not done.

@@ -6,8 +6,20 @@ brings scripted models, and nothing is patched.
 
 from bullpen.bootstrap.cast import Cast, cast
 from bullpen.bootstrap.crew import Crew, crew
+from bullpen.bootstrap.custody import open_custody
 from bullpen.bootstrap.policy import known_roles
 from bullpen.bootstrap.server import Services, bootstrap
 from bullpen.bootstrap.stores import engine_of, key_store
 
-__all__ = ["Cast", "Crew", "Services", "bootstrap", "cast", "crew", "engine_of", "key_store", "known_roles"]
+__all__ = [
+    "Cast",
+    "Crew",
+    "Services",
+    "bootstrap",
+    "cast",
+    "crew",
+    "engine_of",
+    "key_store",
+    "known_roles",
+    "open_custody",
+]

@@ -8,7 +8,6 @@ from typing import Final, Literal
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bullpen.bootstrap.stores import engine_of, open_database, plain, secret_of
-from bullpen.errors import Misconfigured
 from bullpen.outbox import Outbox
 from bullpen.outbox.local import LocalOutbox
 from bullpen.outbox.shared import SharedOutbox
@@ -21,15 +20,15 @@ from bullpen.settings import Settings
 from bullpen.stores.secrets import Password
 from bullpen.telemetry import Metrics
 
-__all__ = ["Books", "audit_log", "durability", "open_books"]
+__all__ = ["AuditTrail", "audit_log", "durability", "open_outbox", "open_trail"]
 
 _SHARED: Final = "shared"
 _WRITERS: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Books:
-    """The audit trail, from the pen to the archive."""
+class AuditTrail:
+    """The audit trail: what records events, what delivers them, and what keeps them."""
 
     audit: Audit
     outbox: Outbox
@@ -39,9 +38,9 @@ class Books:
 
 
 @asynccontextmanager
-async def open_books(
+async def open_trail(
     settings: Settings, *, engine: AsyncEngine, password: Password, metrics: Metrics
-) -> AsyncIterator[Books]:
+) -> AsyncIterator[AuditTrail]:
     """Opens the trail. What was recorded and not delivered when a process died is delivered now.
 
     Args:
@@ -55,8 +54,6 @@ async def open_books(
         DependencyDown: The data folder cannot be written.
     """
     mode = durability(settings, engine)
-    if mode == _SHARED and engine.dialect.name != "postgresql":
-        raise Misconfigured("AUDIT__DURABILITY: `shared` needs a PostgreSQL in DATABASE_URL. Take `process` or `disk`.")
     notary = notary_of(settings)
     log = SqlAuditLog(engine, notary=notary, metrics=metrics)
     async with AsyncExitStack() as stack:
@@ -64,12 +61,25 @@ async def open_books(
         retention.start()
         stack.push_async_callback(retention.aclose)
         outbox = await stack.enter_async_context(_opened(settings, log, mode=mode, password=password, metrics=metrics))
-        yield Books(audit=Audit(outbox), outbox=outbox, log=log, notary=notary, mode=mode)
+        yield AuditTrail(audit=Audit(outbox), outbox=outbox, log=log, notary=notary, mode=mode)
+
+
+@asynccontextmanager
+async def open_outbox(settings: Settings, *, engine: AsyncEngine, metrics: Metrics) -> AsyncIterator[Outbox]:
+    """The outbox alone, for a command whose deeds are recorded as firmly as a server's. Raises what `open_trail` does.
+
+    `engine` is the database, migrated.
+    """
+    mode = durability(settings, engine)
+    log = SqlAuditLog(engine, notary=notary_of(settings), metrics=metrics)
+    password = plain(settings.database_password)
+    async with _opened(settings, log, mode=mode, password=password, metrics=metrics) as outbox:
+        yield outbox
 
 
 @asynccontextmanager
 async def audit_log(settings: Settings) -> AsyncIterator[SqlAuditLog]:
-    """The archive alone, for a command."""
+    """The log alone, for a command."""
     async with open_database(settings) as engine:
         yield SqlAuditLog(engine, notary=notary_of(settings), metrics=Metrics())
 

@@ -9,6 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bullpen.bootstrap.tokens import open_tokens
 from bullpen.clock import SystemClock
+from bullpen.operations.strength import weakness
+from bullpen.rounds import Rounds
 from bullpen.security.authentication import (
     KeyRing,
     KeySet,
@@ -23,7 +25,6 @@ from bullpen.security.authentication import (
 )
 from bullpen.security.authentication.first import admin_key, data_folder, first_key
 from bullpen.security.authentication.redis import RedisNews
-from bullpen.security.authentication.rounds import Rounds
 from bullpen.security.authentication.sql import SqlKeyStore, SqlSessionStore
 from bullpen.settings import Settings
 from bullpen.telemetry import Metrics
@@ -116,7 +117,7 @@ async def _admit(settings: Settings, keys: SqlKeyStore, peppers: Peppers, *, exp
     """Lets the first keys in; the one this machine made for itself."""
     now = SystemClock().now()
     if settings.bootstrap_admin_key_file:
-        await admin_key(settings.bootstrap_admin_key_file, store=keys, peppers=peppers, now=now)
+        await admin_key(settings.bootstrap_admin_key_file, store=keys, peppers=peppers, now=now, weakness=weakness)
     if exposed:
         return None
     return (await first_key(data_folder(settings.data_dir), store=keys, peppers=peppers, now=now)).text

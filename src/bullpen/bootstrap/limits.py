@@ -1,6 +1,6 @@
 """Not so fast: the rules, and who counts."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AsyncExitStack
 
 from bullpen.limits import Limiter, Policy, Rules, Turnstile
@@ -28,15 +28,17 @@ async def open_turnstile(
     secrets: Secrets,
     audit: Audit,
     metrics: Metrics,
-    roles: Collection[str],
+    roles: Callable[[], Collection[str]],
 ) -> Turnstile:
     """The turnstile, over all replicas when there is a Redis; it follows its file.
+
+    `roles` are those there are at the moment: the policy file that names them may change as well.
 
     Raises:
         Misconfigured: Names every mistake in the file.
     """
     path = settings.config_dir / _FILE
-    rules = load_rules(path, roles=roles)
+    rules = load_rules(path, roles=roles())
     limiter = _limiter(stack, settings, secrets=secrets, metrics=metrics)
     turnstile = Turnstile(policy=Policy(rules), limiter=limiter, metrics=metrics)
 
@@ -48,7 +50,7 @@ async def open_turnstile(
         audit.announce(EventType.SETTINGS_CHANGED, outcome="error", what=_FILE, mistakes=len(problems))
 
     watch = FileWatch(
-        path, read=lambda file: read_rules(file, roles=roles), changed=changed, rejected=rejected, metrics=metrics
+        path, read=lambda file: read_rules(file, roles=roles()), changed=changed, rejected=rejected, metrics=metrics
     )
     watch.start()
     stack.push_async_callback(watch.aclose)

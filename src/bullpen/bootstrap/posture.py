@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any
 
-from bullpen.bootstrap.audit import Books
+from bullpen.bootstrap.audit import AuditTrail
 from bullpen.bootstrap.identity import Identity
 from bullpen.bootstrap.stores import plain, secret_of
 from bullpen.clock import SystemClock
@@ -22,7 +22,7 @@ __all__ = ["posture_of"]
 def posture_of(
     settings: Settings,
     *,
-    books: Books,
+    trail: AuditTrail,
     identity: Identity,
     policy: CedarPolicy,
     turnstile: Turnstile,
@@ -32,7 +32,7 @@ def posture_of(
     """Asks each guard when it is asked itself; nothing of what it tells is a secret."""
 
     def audit() -> dict[str, Any]:
-        return {"durability": books.mode, "degraded": books.outbox.degraded, "keep_days": settings.audit.keep_days}
+        return {"durability": trail.mode, "degraded": trail.outbox.degraded, "keep_days": settings.audit.keep_days}
 
     def limits() -> dict[str, Any]:
         return {"shared": bool(settings.redis_url), "degraded": turnstile.degraded}
@@ -47,9 +47,11 @@ def posture_of(
         "policy": rules,
         "tokens": partial(_tokens, settings, identity),
         "door": partial(_door, settings),
+        "files": partial(_files, metrics),
     }
     return Posture(
-        audit=books.log,
+        outbox=trail.outbox,
+        audit=trail.log,
         buckets=turnstile.active,
         keys=lambda: identity.ring.census()._asdict(),
         ages=_ages(identity, secrets),
@@ -75,6 +77,12 @@ def _door(settings: Settings) -> dict[str, Any]:
         "hsts": "behind TLS",
         "metrics": settings.enable_metrics,
     }
+
+
+def _files(metrics: Metrics) -> dict[str, Any]:
+    """Which files of the operator's were changed and not taken; the alarm's own account, so that the two agree."""
+    samples = [sample for family in metrics.config_broken.collect() for sample in family.samples]
+    return {"broken": sorted(sample.labels["file"] for sample in samples if sample.value)}
 
 
 def _ages(identity: Identity, secrets: Secrets) -> dict[str, Age]:

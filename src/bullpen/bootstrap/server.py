@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bullpen.agents import Toolbox
-from bullpen.bootstrap.audit import Books, open_books
+from bullpen.bootstrap.audit import AuditTrail, open_trail
 from bullpen.bootstrap.cast import Cast, cast
 from bullpen.bootstrap.crew import Crew, members, prepared, work
 from bullpen.bootstrap.identity import Identity, open_identity
@@ -73,7 +73,7 @@ class _Ground:
     secrets: Secrets
     engine: AsyncEngine
     redis: Redis | None
-    books: Books
+    trail: AuditTrail
 
 
 @asynccontextmanager
@@ -98,21 +98,21 @@ async def bootstrap(
         found = cast(settings, providers=providers, wrong=wrong)
         policy = _policy(settings)
         ground = await stack.enter_async_context(_ground(settings, found.metrics, exposed=exposed))
-        books = ground.books
-        authority = Authority(policy, audit=books.audit, metrics=found.metrics)
-        follow_policies(stack, settings, policy, audit=books.audit, metrics=found.metrics)
+        trail = ground.trail
+        authority = Authority(policy, audit=trail.audit, metrics=found.metrics)
+        follow_policies(stack, settings, policy, audit=trail.audit, metrics=found.metrics)
         turnstile = await open_turnstile(
             stack,
             settings,
             secrets=ground.secrets,
-            audit=books.audit,
+            audit=trail.audit,
             metrics=found.metrics,
-            roles=policy.policies.roles,
+            roles=lambda: policy.policies.roles,
         )
         identity = await stack.enter_async_context(
             _identity(settings, found, ground, roles=policy.policies.roles, exposed=exposed)
         )
-        works = await stack.enter_async_context(work(settings, found, authority=authority, audit=books.audit))
+        works = await stack.enter_async_context(work(settings, found, authority=authority, audit=trail.audit))
         health = _health(stack, works, ground, identity)
         lag = LoopLag(metrics=found.metrics)
         lag.start()
@@ -125,11 +125,11 @@ async def bootstrap(
             sessions=identity.sessions,
             policy=policy,
             turnstile=turnstile,
-            outbox=books.outbox,
-            audit_log=books.log,
+            outbox=trail.outbox,
+            audit_log=trail.log,
             posture=posture_of(
                 settings,
-                books=books,
+                trail=trail,
                 identity=identity,
                 policy=policy,
                 turnstile=turnstile,
@@ -156,8 +156,8 @@ async def _ground(settings: Settings, metrics: Metrics, *, exposed: bool) -> Asy
     async with AsyncExitStack() as stack:
         engine = await stack.enter_async_context(open_database(settings, password=password))
         redis = _open_redis(stack, settings, secrets)
-        books = await stack.enter_async_context(open_books(settings, engine=engine, password=password, metrics=metrics))
-        yield _Ground(secrets=secrets, engine=engine, redis=redis, books=books)
+        trail = await stack.enter_async_context(open_trail(settings, engine=engine, password=password, metrics=metrics))
+        yield _Ground(secrets=secrets, engine=engine, redis=redis, trail=trail)
 
 
 @asynccontextmanager
@@ -177,8 +177,8 @@ async def _identity(
         exposed=exposed,
     ) as identity:
         follow_models(secrets, found.models, settings)
-        follow_signing(secrets, tokens=identity.tokens, peppers=identity.peppers, notary=ground.books.notary)
-        announce = partial(ground.books.audit.announce, EventType.SETTINGS_CHANGED, what="secrets")
+        follow_signing(secrets, tokens=identity.tokens, peppers=identity.peppers, notary=ground.trail.notary)
+        announce = partial(ground.trail.audit.announce, EventType.SETTINGS_CHANGED, what="secrets")
         secrets.subscribe(secrets.files, announce)
         secrets.start()
         try:

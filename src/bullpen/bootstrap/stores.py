@@ -14,7 +14,7 @@ from bullpen.stores import open_engine
 from bullpen.stores.schema import upgrade, wait_until_current
 from bullpen.stores.secrets import Password
 
-__all__ = ["engine_of", "key_store", "open_database", "plain", "secret_of"]
+__all__ = ["engine_of", "key_store", "open_database", "peppers_of", "plain", "secret_of"]
 
 
 @asynccontextmanager
@@ -38,8 +38,13 @@ async def open_database(settings: Settings, *, password: Password = None) -> Asy
 async def key_store(settings: Settings) -> AsyncIterator[tuple[SqlKeyStore, Peppers]]:
     """The store of API keys, and the peppers their digests are keyed with."""
     async with open_database(settings) as engine:
-        older = plain(settings.api_secret_key_previous)
-        yield SqlKeyStore(engine), Peppers(secret_of(settings), *([older] if older else []))
+        yield SqlKeyStore(engine), peppers_of(settings)
+
+
+def peppers_of(settings: Settings) -> Peppers:
+    """What digests of keys are keyed with: the secret of today, and the one before."""
+    older = plain(settings.api_secret_key_previous)
+    return Peppers(secret_of(settings), *([older] if older else []))
 
 
 def engine_of(settings: Settings, *, password: Password = None, pool_size: int = 5) -> AsyncEngine:

@@ -7,7 +7,7 @@ from pathlib import Path
 from bullpen.clock import Clock
 from bullpen.errors import Misconfigured
 from bullpen.security.authentication import ClaimMap, Groups, KeySet, Marks, Provider, Tokens, claim_path, read_groups
-from bullpen.security.authentication.identity import DEFAULT_TENANT, is_tenant
+from bullpen.security.authentication.identity import DEFAULT_TENANT, FIRST_USER, is_tenant
 from bullpen.settings import AuthSettings
 from bullpen.stores.watch import FileWatch
 from bullpen.telemetry import Metrics
@@ -47,13 +47,12 @@ async def open_tokens(
             groups = await _groups(stack, settings.groups_file, roles=roles, metrics=metrics)
             provider = _provider(settings, keys, groups)
             await stack.enter_async_context(keys)
-        # With a provider, issuer and audience are its; without one, those of a program that knows our secret.
-        alone = provider is None
+        issuers, audiences = _of_programs(settings) if provider is None else ((), ())
         tokens = Tokens(
             secret,
             older=older,
-            issuers=None if alone and not settings.issuer else [settings.issuer or ""] if alone else (),
-            audiences=settings.audience if alone else (),
+            issuers=issuers,
+            audiences=audiences,
             provider=provider,
             revoked=revoked,
             leeway=settings.jwt_leeway,
@@ -69,23 +68,29 @@ def claim_map(settings: AuthSettings) -> ClaimMap:
     Raises:
         Misconfigured: Names a claim that cannot be one, or a tenant.
     """
-    claims, fixed = settings.claims, settings.tenant or DEFAULT_TENANT
-    if not is_tenant(fixed):
+    claims, fixed = settings.claims, settings.tenant
+    if fixed is not None and not is_tenant(fixed):
         raise Misconfigured(f"AUTH__TENANT: `{fixed}` cannot be a tenant: letters, digits, dots, dashes, underscores.")
     return ClaimMap(
         user_id=(claim_path(claims.user_id),) if claims.user_id else (("user_id",), ("sub",)),
         tenant=_where(claims.tenant),
-        fixed_tenant=None if claims.tenant else fixed,
+        fixed_tenant=fixed,
         roles=_where(claims.roles),
         groups=_where(claims.groups),
         permissions=_where(claims.permissions),
-        spaced=True,
+        scopes=True,
         permission_prefix=claims.permission_prefix,
         attributes={name: claim_path(where) for name, where in claims.attributes.items()},
         amr=claim_path(claims.amr),
         acr=claim_path(claims.acr),
         mfa_acr_values=frozenset(settings.mfa_acr_values),
+        reserved=frozenset({(DEFAULT_TENANT, FIRST_USER)}),
     )
+
+
+def _of_programs(settings: AuthSettings) -> tuple[Collection[str] | None, Collection[str]]:
+    """Issuers and audiences of programs that know our secret; with a provider, the settings speak of that one."""
+    return [settings.issuer] if settings.issuer else None, settings.audience
 
 
 def _where(claim: str | None) -> tuple[str, ...] | None:

@@ -7,7 +7,9 @@ from typing import Final
 
 import typer
 
+from bullpen import __version__
 from bullpen.errors import BullpenError, InvalidRequest, Misconfigured
+from bullpen.telemetry.logging import configure
 
 __all__ = ["FAILED", "WRONG", "told"]
 
@@ -17,7 +19,11 @@ WRONG: Final = 2
 
 @contextmanager
 def told() -> Iterator[None]:
-    """Tells of an error of ours in place of a traceback, and exits: 2 when the operator must change something."""
+    """Tells of an error of ours in place of a traceback, and exits: 2 when the operator must change something.
+
+    Until a server sets up a log of its own, only what is wrong is logged, in lines for people and without variables.
+    """
+    configure(level="warning", environment="", version=__version__, json=False)
     try:
         yield
     except Misconfigured as error:

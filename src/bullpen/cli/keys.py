@@ -3,19 +3,23 @@
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager, redirect_stdout
+from collections.abc import Iterable, Sequence
+from contextlib import redirect_stdout
 from dataclasses import asdict
 from typing import Annotated, Any, Final
 
 import typer
 
-from bullpen.bootstrap import key_store, known_roles
+from bullpen.api.strict import strictly
+from bullpen.bootstrap import key_store, known_roles, open_custody
+from bullpen.caller import Caller
 from bullpen.cli.exits import told
 from bullpen.cli.listing import columns, moment
+from bullpen.cli.words import named_value
 from bullpen.clock import SystemClock
 from bullpen.errors import Misconfigured, NotFound
-from bullpen.security.authentication import ApiKey, KeyRecord, Locksmith, Peppers
+from bullpen.security.audit import EventType
+from bullpen.security.authentication import ApiKey, KeyRecord, Locksmith, Peppers, key_id_of
 from bullpen.security.authentication.identity import DEFAULT_TENANT
 from bullpen.settings import Settings
 
@@ -23,12 +27,22 @@ __all__ = ["app"]
 
 app: Final = typer.Typer(help="Manage API keys.", no_args_is_help=True)
 
+# In the chain of the operator's tenant, as when its administrators change keys over HTTP.
+_OPERATOR: Final = Caller(user_id="operator", tenant=DEFAULT_TENANT, credential="shell")
 _HOUR: Final = 3600
 _DAY: Final = 86_400
 _ROLES: Final = "A role of the policy, such as admin or user; may be repeated. Without it and --permission: user."
+_ATTRIBUTE: Final = "`name=value`, such as `clearance_level=2` or `department=sales`; digits are a number."
 _HEADER: Final = ("ID", "NAME", "OWNER", "TENANT", "ROLES", "STATE", "EXPIRES", "LAST USED", "SECRET")
 
-_KeyId = Annotated[str, typer.Argument(metavar="ID", help="The public part of a key, as `bullpen keys list` shows it.")]
+
+def _public(text: str) -> str:
+    # Whoever has found a key somewhere has all of it, and must not be told that there is no such key.
+    return key_id_of(text) or text
+
+
+_KEY_ID: Final = "The public part of a key, as `bullpen keys list` shows it; of a whole key the rest is not looked at."
+_KeyId = Annotated[str, typer.Argument(metavar="ID", help=_KEY_ID, parser=_public)]
 
 
 @app.callback()
@@ -43,21 +57,24 @@ def create(
     tenant: Annotated[str, typer.Option(help="The owner's tenant.")] = DEFAULT_TENANT,
     role: Annotated[list[str] | None, typer.Option(help=_ROLES)] = None,
     permission: Annotated[list[str] | None, typer.Option(help="Beside those of the roles; may be repeated.")] = None,
+    attribute: Annotated[list[str] | None, typer.Option(help=_ATTRIBUTE)] = None,
     days: Annotated[float | None, typer.Option(help="Days until it expires; never when not given.")] = None,
 ) -> None:
     """Create an API key and print it. It is kept nowhere in the clear, so it cannot be shown again."""
 
     async def make() -> ApiKey:
-        async with _locksmith() as (locksmith, _):
+        async with open_custody(_settings()) as (locksmith, audit):
             key, record = locksmith.cut(
                 name=name,
                 user_id=name if user is None else user,
                 tenant=tenant,
                 roles=role or (() if permission else ("user",)),
                 permissions=permission or [],
+                attributes=dict(map(named_value, attribute or ())),
                 lifetime=None if days is None else days * _DAY,
             )
-            await locksmith.add(record)
+            async with strictly(audit, EventType.API_KEY_CREATED, _OPERATOR, **record.facts()):
+                await locksmith.add(record)
         return key
 
     with told():
@@ -76,8 +93,8 @@ def listed(
     """List API keys, without the keys. `older` under SECRET hangs on the secret before: it is kept for such keys."""
 
     async def read() -> tuple[Sequence[KeyRecord], Peppers]:
-        async with _locksmith() as (locksmith, peppers):
-            return await locksmith.keys(tenant=tenant), peppers
+        async with key_store(_settings()) as (store, peppers):
+            return await Locksmith(store, peppers=peppers).keys(tenant=tenant), peppers
 
     with told(), redirect_stdout(sys.stderr):
         found, peppers = asyncio.run(read())
@@ -96,12 +113,12 @@ def rotate(
     """Make a key with the same owner and rights, print it, and let the old one expire."""
 
     async def replace() -> ApiKey:
-        async with _locksmith() as (locksmith, _):
-            old = await locksmith.find(key_id)
-            if old is None:
-                raise NotFound("There is no such API key.")
+        async with open_custody(_settings()) as (locksmith, audit):
+            old = await _found(locksmith, key_id)
             key, heir = locksmith.heir(old)
-            await locksmith.rotate(key_id, heir, overlap=hours * _HOUR)
+            facts = heir.facts() | {"replaces": key_id}
+            async with strictly(audit, EventType.API_KEY_ROTATED, _OPERATOR, overlap=hours * _HOUR, **facts):
+                await locksmith.rotate(key_id, heir, overlap=hours * _HOUR)
         return key
 
     with told(), redirect_stdout(sys.stderr):
@@ -114,23 +131,30 @@ def revoke(key_id: _KeyId) -> None:
     """Withdraw a key for good. Running servers refuse it, and the tokens it was exchanged for, within a second."""
 
     async def withdraw() -> None:
-        async with _locksmith() as (locksmith, _):
-            await locksmith.revoke(key_id)
+        async with open_custody(_settings()) as (locksmith, audit):
+            old = await _found(locksmith, key_id)
+            async with strictly(audit, EventType.API_KEY_REVOKED, _OPERATOR, **old.facts()):
+                await locksmith.revoke(key_id)
 
     with told(), redirect_stdout(sys.stderr):
         asyncio.run(withdraw())
     print(f"The key {key_id} is revoked.")
 
 
-@asynccontextmanager
-async def _locksmith() -> AsyncIterator[tuple[Locksmith, Peppers]]:
-    async with key_store(Settings.load(log_level="WARNING")) as (store, peppers):
-        yield Locksmith(store, peppers=peppers), peppers
+async def _found(locksmith: Locksmith, key_id: str) -> KeyRecord:
+    found = await locksmith.find(key_id)
+    if found is None:
+        raise NotFound("There is no such API key. List those there are.")
+    return found
+
+
+def _settings() -> Settings:
+    return Settings.load(log_level="WARNING")
 
 
 def _refuse_unknown(roles: Iterable[str]) -> None:
     """A role that is not in the table grants nothing; nobody asks for that on purpose."""
-    known = known_roles(Settings.load(log_level="WARNING"))
+    known = known_roles(_settings())
     unknown = sorted(set(roles) - set(known))
     if unknown:
         raise Misconfigured(f"There is no role `{'` or `'.join(unknown)}`. There are {', '.join(known)}.")

@@ -1,6 +1,5 @@
 """`bullpen policy check` and `bullpen policy explain`."""
 
-import re
 import sys
 from pathlib import Path
 from typing import Annotated, Final
@@ -9,7 +8,7 @@ import typer
 
 from bullpen.caller import Caller
 from bullpen.cli.exits import FAILED, told
-from bullpen.errors import InvalidRequest
+from bullpen.cli.words import named_value
 from bullpen.security.authentication.identity import DEFAULT_TENANT
 from bullpen.security.authorization import HOUSE, Resource
 from bullpen.security.authorization.document import policies_in, read_policies
@@ -22,7 +21,6 @@ __all__ = ["app"]
 app: Final = typer.Typer(help="Look at the policy file.", no_args_is_help=True)
 
 _FILE: Final = typer.Option(help="The policy file; the one in CONFIG_DIR, or else the built-in one, when not given.")
-_NUMBER: Final = re.compile(r"-?[0-9]{1,19}")
 
 
 @app.command()
@@ -59,7 +57,7 @@ def explained(
             credential="cli",
             roles=frozenset(role or ()),
             permissions=frozenset(permission or ()),
-            attributes=dict(map(_attribute, attribute or ())),
+            attributes=dict(map(named_value, attribute or ())),
             factors=frozenset({"mfa"} if mfa else ()),
         )
         kind, _, number = resource.partition("/")
@@ -72,10 +70,3 @@ def explained(
 
 def _policies(file: Path | None) -> Policies:
     return read_policies(file) if file else policies_in(Settings.load(log_level="WARNING").config_dir)
-
-
-def _attribute(text: str) -> tuple[str, str | int]:
-    name, given, value = text.partition("=")
-    if not (name and given):
-        raise InvalidRequest(f"--attribute {text}: write `name=value`, as in `clearance_level=2`.")
-    return name, int(value) if _NUMBER.fullmatch(value) else value

@@ -5,9 +5,9 @@ start can change what Bullpen charges, and nothing here opens a connection.
 """
 
 from decimal import Decimal
+from importlib import import_module
 from typing import Final
 
-from genai_prices.data import providers
 from genai_prices.data_snapshot import DataSnapshot
 from genai_prices.types import ModelPrice, TieredPrices
 
@@ -35,7 +35,9 @@ class Listing:
     """
 
     def __init__(self) -> None:
-        self._snapshot = DataSnapshot(providers=providers, from_auto_update=False)
+        # The data take a third of a second to load: commands that price nothing shall not pay for it.
+        data = import_module("genai_prices.data")
+        self._snapshot = DataSnapshot(providers=data.providers, from_auto_update=False)
 
     def find(self, provider: str, model_id: str) -> Tariff | None:
         """The tariff of a model, or None when the list does not have it."""

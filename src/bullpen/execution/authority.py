@@ -44,7 +44,10 @@ class Authority:
         if decision.allowed:
             return caller
         self._denied(resource.kind).inc()
-        raise Forbidden(f"This needs the permission `{permission}`. Ask an administrator for a role that has it.")
+        raise Forbidden(
+            f"This needs the permission `{permission}`. "
+            "Ask an administrator for a role that has it, or for the rule that forbids it."
+        )
 
 
 def _event(decision: Decision) -> EventType:

@@ -1,14 +1,13 @@
 """`config/limits.yaml`, read so that every mistake can be pointed at."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
-from difflib import get_close_matches
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeAlias, cast
 
 import yaml
 
-from bullpen.errors import Misconfigured
 from bullpen.limits.rules import BUILT_IN, LEVELS, MOST, Level, Penalty, Rule, Rules
+from bullpen.nodes import Reader, told
 
 __all__ = ["load_rules", "read_rules"]
 
@@ -32,9 +31,8 @@ def read_rules(path: Path, *, roles: Collection[str] | None = None, routes: Coll
         Misconfigured: With every mistake, each with file and line, and what was probably meant.
     """
     reader = _Reader(path)
-    rules = reader.rules(_root(path), roles=roles, routes=routes)
-    if reader.problems:
-        raise Misconfigured(*reader.problems)
+    rules = reader.rules(roles=roles, routes=routes)
+    reader.check()
     return rules
 
 
@@ -43,29 +41,14 @@ def load_rules(path: Path, *, roles: Collection[str] | None = None, routes: Coll
     return read_rules(path, roles=roles, routes=routes) if path.exists() else BUILT_IN
 
 
-def _root(path: Path) -> yaml.Node | None:
-    try:
-        return yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-    except (OSError, UnicodeDecodeError) as error:
-        raise Misconfigured(f"{path}:1: the limits cannot be read ({type(error).__name__}).") from error
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise Misconfigured(f"{path}:{line}: this is not YAML ({error.problem}).") from error
-    except (yaml.YAMLError, RecursionError) as error:
-        raise Misconfigured(f"{path}:1: this is not YAML.") from error
+class _Reader(Reader):
+    """Walks the limits file."""
 
-
-class _Reader:
-    """Walks the file, and notes what is wrong instead of stopping at it."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self.problems: list[str] = []
-
-    def rules(self, root: yaml.Node | None, *, roles: Collection[str] | None, routes: Collection[str] | None) -> Rules:
-        if root is None or _value(root) is None:
+    def rules(self, *, roles: Collection[str] | None, routes: Collection[str] | None) -> Rules:
+        root = self.root()
+        if root is None:
             return BUILT_IN
-        sections = dict(self._entries(root, what="section", known=_SECTIONS))
+        sections = {key.value: below for key, below in self.entries(root, what="section", known=_SECTIONS)}
         return Rules(
             levels=self._levels(sections["levels"]) if "levels" in sections else BUILT_IN.levels,
             tenants=self._exceptions(sections.get("tenants"), what="tenant", known=None),
@@ -76,22 +59,26 @@ class _Reader:
 
     def _levels(self, node: yaml.Node) -> Mapping[Level, Rule]:
         found: dict[Level, Rule] = {}
-        for level, rule_node in self._entries(node, what="level", known=LEVELS):
+        for level, rule_node in self.entries(node, what="level", known=LEVELS):
             rule = self._rule(rule_node)
-            found[cast("Level", level)] = rule
+            found[cast("Level", level.value)] = rule
             for name, needed in _NEEDS.items():
                 if getattr(rule, name) is not None and getattr(rule, needed) is None:
-                    self._note(rule_node, f"`{name}` says nothing without `{needed}`; add it.")
+                    self.note(rule_node, f"`{name}` says nothing without `{needed}`; add it.")
         return found
 
     def _exceptions(
         self, node: yaml.Node | None, *, what: str, known: Collection[str] | None
     ) -> Mapping[str, Mapping[Level, Rule | None]]:
-        return {name: self._named(below) for name, below in self._entries(node, what=what, known=known)}
+        if node is None:
+            return {}
+        return {key.value: self._named(below) for key, below in self.entries(node, what=what, known=known)}
 
     def _named(self, node: yaml.Node) -> _Named:
-        entries = self._entries(node, what="level", known=LEVELS)
-        return {cast("Level", name): None if _value(below) == _LIFTED else self._rule(below) for name, below in entries}
+        return {
+            cast("Level", level.value): None if _value(below) == _LIFTED else self._rule(below)
+            for level, below in self.entries(node, what="level", known=LEVELS)
+        }
 
     def _rule(self, node: yaml.Node) -> Rule:
         return Rule(**self._numbers(node, MOST))
@@ -104,36 +91,13 @@ class _Reader:
 
     def _numbers(self, node: yaml.Node, most: Mapping[str, int]) -> dict[str, int]:
         found = {}
-        for name, below in self._entries(node, what="field", known=most):
-            number = _value(below)
+        for key, below in self.entries(node, what="field", known=most):
+            name, number = key.value, _value(below)
             if _is_plain(below) and type(number) is int and 1 <= number <= most[name]:
                 found[name] = number
             else:
-                self._note(below, f"`{name}` must be a whole number from 1 to {most[name]}, and is {_told(below)}.")
+                self.note(below, f"`{name}` must be a whole number from 1 to {most[name]}, and is {told(below)}.")
         return found
-
-    def _entries(
-        self, node: yaml.Node | None, *, what: str, known: Collection[str] | None
-    ) -> Iterator[tuple[str, yaml.Node]]:
-        """The entries of a mapping whose names are known, each once."""
-        if node is None:
-            return
-        if not isinstance(node, yaml.MappingNode):
-            self._note(node, f"expected a mapping by {what}, and found {_told(node)}.")
-            return
-        seen: set[str] = set()
-        for key, below in node.value:
-            name = str(key.value)
-            if known is not None and name not in known:
-                self._note(key, f"unknown {what} `{name}`. {_meant(name, known)}")
-            elif name in seen:
-                self._note(key, f"the {what} `{name}` is given twice; remove one of the two.")
-            else:
-                seen.add(name)
-                yield name, below
-
-    def _note(self, node: yaml.Node, text: str) -> None:
-        self.problems.append(f"{self._path}:{node.start_mark.line + 1}: {text}")
 
 
 _construct: Final[Callable[[yaml.Node], Any]] = yaml.constructor.SafeConstructor().construct_object
@@ -152,14 +116,3 @@ def _value(node: yaml.Node) -> Any:
 def _is_plain(node: yaml.Node) -> bool:
     """YAML also takes 0100 for 64 and 1:40 for 100; nobody who writes a limit means that."""
     return isinstance(node, yaml.ScalarNode) and node.value.isdecimal() and not node.value.startswith("0")
-
-
-def _told(node: yaml.Node) -> str:
-    if isinstance(node, yaml.ScalarNode):
-        return f"`{node.value}`" if node.value else "nothing"
-    return "a list" if isinstance(node, yaml.SequenceNode) else "a mapping"
-
-
-def _meant(word: str, known: Collection[str]) -> str:
-    near = get_close_matches(word, known, n=1)
-    return f"Did you mean `{near[0]}`?" if near else f"Known are: {', '.join(sorted(known))}."

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from math import gcd
 from typing import Final
 
-__all__ = ["MAX_TICKS", "MICROSECONDS", "Limit", "admits", "drained", "poured", "remaining", "reset", "wait"]
+__all__ = ["MAX_TICKS", "MICROSECONDS", "Limit", "admits", "drained", "needed", "poured", "remaining", "reset", "wait"]
 
 MICROSECONDS: Final = 1_000_000
 """In a second."""
@@ -68,9 +68,17 @@ def drained(limit: Limit, *, backlog: int, elapsed: int) -> int:
     return max(0, backlog - max(0, elapsed) * limit.grain)
 
 
-def admits(limit: Limit, *, backlog: int, cost: int) -> bool:
-    """Whether a bucket with `backlog` ticks in it has room for `cost` units now."""
-    return backlog + min(cost, limit.burst) * limit.cell <= limit.capacity
+def needed(limit: Limit, *, cost: int, held: int = 0) -> int:
+    """Ticks of room `cost` units ask for. What they are more than the burst is owed.
+
+    Of one asker `held` units are in the bucket already, so that all of them together ask for no more than the burst.
+    """
+    return (min(cost + held, limit.burst) - min(held, limit.burst)) * limit.cell
+
+
+def admits(limit: Limit, *, backlog: int, cost: int, held: int = 0) -> bool:
+    """Whether a bucket with `backlog` ticks in it has room for `cost` units now, beside those `held`."""
+    return backlog + needed(limit, cost=cost, held=held) <= limit.capacity
 
 
 def poured(limit: Limit, *, backlog: int, cost: int) -> int:
@@ -86,7 +94,7 @@ def remaining(limit: Limit, *, backlog: int) -> int:
 
 def wait(limit: Limit, *, backlog: int, cost: int) -> int:
     """Microseconds until `cost` units are admitted, if nobody else comes; 0 when they are now."""
-    over = backlog + min(cost, limit.burst) * limit.cell - limit.capacity
+    over = backlog + needed(limit, cost=cost) - limit.capacity
     return max(0, -(-over // limit.grain))
 
 

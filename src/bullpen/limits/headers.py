@@ -9,7 +9,7 @@ import math
 from functools import lru_cache
 from typing import Final
 
-from bullpen.limits.gcra import MICROSECONDS
+from bullpen.limits.gcra import MICROSECONDS, remaining, reset
 from bullpen.limits.ports import Occupancy, Standing, Verdict
 
 __all__ = ["rate_limit_headers"]
@@ -43,8 +43,12 @@ def _rate_words(name: str, unit: str, rate: int, per: int, burst: int) -> str:
 
 
 def _rate_state(standing: Standing) -> str:
-    seconds = standing.reset if standing.reason is None else standing.retry_after
-    return f'"{standing.name}";r={standing.remaining};t={math.ceil(seconds)}'
+    # Taken apart: each property would do it again, and there are as many standings as levels at every request.
+    charge, limit, backlog, reason, blocked = standing
+    left = 0 if blocked else remaining(limit, backlog=backlog)
+    empty = max(blocked, reset(limit, backlog=backlog)) / MICROSECONDS
+    seconds = empty if reason is None else standing.retry_after
+    return f'"{charge.bucket.name}";r={left};t={math.ceil(seconds)}'
 
 
 def _cap_policy(occupancy: Occupancy) -> str:

@@ -42,7 +42,7 @@ class _Level:
         """Why not; None when there is room."""
         if self.blocked > now:
             return "blocked"
-        if admits(self.limit, backlog=self.backlog, cost=charge.cost):
+        if admits(self.limit, backlog=self.backlog, cost=charge.cost, held=charge.held):
             return None
         return "excess" if now - self.since >= self.limit.per else "burst"
 
@@ -125,7 +125,7 @@ class LocalLimiter:
     async def settle(self, verdict: Verdict, *, tokens: int) -> None:
         """See `Limiter.settle`."""
         now, replicas = self._now(), self._replicas()
-        for bucket, cost in verdict.owed(tokens):
+        for bucket, cost, _ in verdict.owed(tokens):
             level = self._level(bucket, replicas, now)
             level.backlog = poured(level.limit, backlog=level.backlog, cost=cost)
         self._tidy(now)

@@ -17,11 +17,12 @@ class Subject(NamedTuple):
     """Who asks for what. A part that is not known has no limit.
 
     Attributes:
-        user_id: None for a stranger, who is limited by address alone: what is shared must not be a stranger's to spend.
+        user_id: None for a stranger, who is limited by address alone, and apart from those who are known there: what is
+            shared must not be a stranger's to spend.
         tenant: Users, keys and departments of two tenants are different ones.
         api_key: The key's id, if a key was shown.
         department: An attribute of the caller.
-        address: Of the client, as far as it can be trusted.
+        address: Of the client, as far as it can be trusted, or the network that stands for it.
         route: As in the route table, such as `/agent/execute`.
         roles: Names in the role table.
     """
@@ -95,9 +96,12 @@ def _blocks(penalty: Penalty | None, limit: Limit) -> tuple[int, int]:
 def _owners(subject: Subject) -> Iterator[tuple[Level, str]]:
     """Every level that has an owner here, and a key no other owner has: lengths keep what callers chose apart."""
     within = f"{len(subject.tenant)}:{subject.tenant}:"
-    owners: dict[Level, str | None] = {"address": subject.address}
-    if subject.user_id is not None:
-        owners |= {
+    owners: dict[Level, str | None]
+    if subject.user_id is None:
+        owners = {"address": None if subject.address is None else f"?{subject.address}"}
+    else:
+        owners = {
+            "address": subject.address,
             "user": within + subject.user_id,
             "api_key": None if subject.api_key is None else within + subject.api_key,
             "department": None if subject.department is None else within + subject.department,

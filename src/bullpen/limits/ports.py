@@ -52,10 +52,18 @@ class Bucket:
 
 
 class Charge(NamedTuple):
-    """So many units from one bucket. A cost of 0 only asks whether the bucket is overfull."""
+    """So many units from one bucket.
+
+    Attributes:
+        bucket: Which one.
+        cost: How many; 0 only asks whether the bucket is overfull.
+        held: How many the same request was charged before. It is judged as if it had asked for all of them at once: a
+            batch is charged as one request until its items are counted.
+    """
 
     bucket: Bucket
     cost: int = 1
+    held: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +132,11 @@ class Standing(NamedTuple):
 
     @property
     def retry_after(self) -> float:
-        """Seconds until the same charge is admitted, if nobody else comes; 0 unless it was refused here."""
+        """Seconds until the same request is admitted, if nobody else comes; 0 unless it was refused here."""
         if self.reason is None:
             return 0.0
-        until = gcra.wait(self.limit, backlog=self.backlog, cost=self.charge.cost)
+        # Whoever comes again asks anew for what is held now.
+        until = gcra.wait(self.limit, backlog=self.backlog, cost=self.charge.cost + self.charge.held)
         return max(self.blocked, until) / MICROSECONDS
 
 
@@ -182,17 +191,21 @@ class Verdict(NamedTuple):
     @property
     def counts_tokens(self) -> bool:
         """Whether a level that counts tokens was asked."""
-        return any(bucket.unit == "tokens" for (bucket, _), *_ in self.standings)
+        return bool(self._of_tokens)
 
     @property
     def reserved(self) -> int:
         """Tokens taken, at every level that counts them."""
-        return max((cost for (bucket, cost), *_ in self.standings if bucket.unit == "tokens"), default=0)
+        return max((charge.cost for charge in self._of_tokens), default=0)
 
     def owed(self, tokens: int) -> list[Charge]:
         """What the levels that count tokens are still to be charged, so many being used; negative for too many."""
-        charges = [Charge(bucket, tokens - cost) for (bucket, cost), *_ in self.standings if bucket.unit == "tokens"]
+        charges = [Charge(bucket, tokens - cost) for bucket, cost, _ in self._of_tokens]
         return [charge for charge in charges if charge.cost]
+
+    @property
+    def _of_tokens(self) -> list[Charge]:
+        return [standing.charge for standing in self.standings if standing.charge.bucket.unit == "tokens"]
 
     @property
     def retry_after(self) -> float:

@@ -1,6 +1,5 @@
 """How many replicas there are: each says every few seconds that it lives, and counts those who said so lately."""
 
-import asyncio
 from contextlib import suppress
 from typing import Final
 from uuid import uuid4
@@ -8,6 +7,7 @@ from uuid import uuid4
 from redis.asyncio import Redis, RedisCluster
 
 from bullpen.errors import DependencyDown
+from bullpen.rounds import Rounds
 from bullpen.stores.redis import redis_errors
 
 __all__ = ["Presence"]
@@ -37,7 +37,7 @@ class Presence:
         self._every = every
         self._name = uuid4().hex
         self._seen = 1
-        self._task: asyncio.Task[None] | None = None
+        self._rounds = Rounds(self.tell, every=every, name="presence")
 
     @property
     def replicas(self) -> int:
@@ -55,21 +55,12 @@ class Presence:
             self._seen = int(await self._client.eval(_SCRIPT, 1, _KEY, self._name, lasting))
 
     def start(self) -> None:
-        """Goes on telling in the background."""
-        self._task = asyncio.create_task(self._keep_telling())
+        """Tells, and goes on telling, in the background."""
+        self._rounds.start()
+        self._rounds.wake()
 
     async def aclose(self) -> None:
         """Stops, and says goodbye if Redis is there to hear it."""
-        if self._task is None:
-            return
-        while not self._task.done():
-            self._task.cancel()
-            await asyncio.wait((self._task,), timeout=1)
+        await self._rounds.aclose()
         with suppress(DependencyDown), redis_errors():
             await self._client.zrem(_KEY, self._name)
-
-    async def _keep_telling(self) -> None:
-        while True:
-            with suppress(DependencyDown):
-                await self.tell()
-            await asyncio.sleep(self._every)

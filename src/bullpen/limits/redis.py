@@ -10,8 +10,8 @@ from uuid import uuid4
 from redis.asyncio import Redis, RedisCluster
 from redis.exceptions import NoScriptError
 
-from bullpen.limits.gcra import MAX_TICKS, MICROSECONDS
-from bullpen.limits.ports import Bucket, Cap, Charge, Lease, Occupancy, Reason, Standing, Verdict
+from bullpen.limits.gcra import MAX_TICKS, MICROSECONDS, needed
+from bullpen.limits.ports import Cap, Charge, Lease, Occupancy, Reason, Standing, Verdict
 from bullpen.stores.redis import redis_errors
 
 __all__ = ["PREFIX", "RedisLimiter"]
@@ -58,8 +58,8 @@ class RedisLimiter:
         held = self._lease(caps) if caps else None
         keys = [_key(charge.bucket.slot) for charge in charges] + [_key(cap.slot) for cap in caps]
         arguments: list[str | int] = [len(charges), 0, held.id if held else "", round(lease * MICROSECONDS)]
-        for bucket, cost in charges:
-            arguments += _asked(bucket, cost)
+        for charge in charges:
+            arguments += _asked(charge)
         arguments += [cap.most for cap in caps]
         return _verdict(await self._run(keys, arguments), charges, caps, held)
 
@@ -69,8 +69,8 @@ class RedisLimiter:
         if not charges:
             return
         arguments: list[str | int] = [len(charges), 1, "", 0]
-        for bucket, cost in charges:
-            arguments += _asked(bucket, cost)
+        for charge in charges:
+            arguments += _asked(charge)
         await self._run([_key(charge.bucket.slot) for charge in charges], arguments)
 
     async def release(self, lease: Lease) -> None:
@@ -103,10 +103,11 @@ def _key(slot: str) -> bytes:
     return (PREFIX + slot).encode(errors="surrogatepass")
 
 
-def _asked(bucket: Bucket, cost: int) -> tuple[int, ...]:
+def _asked(charge: Charge) -> tuple[int, ...]:
     """One charge as the script reads it. No number leaves the range in which a double is exact."""
+    bucket, cost, held = charge
     limit = bucket.limit
-    need = min(cost, limit.burst) * limit.cell
+    need = needed(limit, cost=cost, held=held)
     take = max(-MAX_TICKS, min(MAX_TICKS, cost * limit.cell))
     return (limit.grain, limit.capacity, need, take, limit.per, bucket.burst_block, bucket.excess_block)
 

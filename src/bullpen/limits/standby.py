@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextvars import Context
 from typing import Any, Final, TypeVar
 
 import structlog
@@ -19,6 +20,7 @@ _log = structlog.get_logger()
 PATIENCE: Final = 0.05
 """Seconds a request waits for the shared limiter, at most."""
 
+_TURNS: Final = 10
 _PROBE_PATIENCE: Final = 2.0  # seconds; nobody waits for a probe, and a first TLS connection takes its time
 _PROBE: Final = (Charge(Bucket("probe", "", Limit(MICROSECONDS, MICROSECONDS, 1000))),)
 
@@ -65,7 +67,10 @@ class StandbyLimiter:
             held = verdict.lease and verdict.lease._replace(degraded=True)
             return verdict._replace(lease=held, degraded=True)
 
-        return await self._answer(lambda: self._shared.admit(charges, caps=caps, lease=lease), alone)
+        async def shared() -> Verdict:
+            return await self._in_time(self._shared.admit(charges, caps=caps, lease=lease), late=self._give_back)
+
+        return await self._answer(shared, alone)
 
     async def settle(self, verdict: Verdict, *, tokens: int) -> None:
         """See `Limiter.settle`. What a Redis that is away has reserved too much drains there by itself."""
@@ -74,7 +79,8 @@ class StandbyLimiter:
         else:
             beyond = max(tokens, verdict.reserved)
             await self._answer(
-                lambda: self._shared.settle(verdict, tokens=tokens), lambda: self._own.settle(verdict, tokens=beyond)
+                lambda: self._in_time(self._shared.settle(verdict, tokens=tokens)),
+                lambda: self._own.settle(verdict, tokens=beyond),
             )
 
     async def release(self, lease: Lease) -> None:
@@ -82,11 +88,11 @@ class StandbyLimiter:
         if lease.degraded:
             await self._own.release(lease)
         else:
-            await self._answer(lambda: self._shared.release(lease), _nothing)
+            await self._answer(lambda: self._in_time(self._shared.release(lease)), _nothing)
 
     async def active(self) -> int:
         """See `Limiter.active`."""
-        return await self._answer(self._shared.active, self._own.active)
+        return await self._answer(lambda: self._in_time(self._shared.active()), self._own.active)
 
     async def aclose(self) -> None:
         """Stops probing."""
@@ -95,32 +101,60 @@ class StandbyLimiter:
             probing.cancel()
             await asyncio.wait((probing,), timeout=1)
 
-    async def _answer(self, ask: Callable[[], Coroutine[Any, Any, _T]], alone: Callable[[], Awaitable[_T]]) -> _T:
+    async def _answer(self, ask: Callable[[], Awaitable[_T]], alone: Callable[[], Awaitable[_T]]) -> _T:
         if not self.degraded:
             try:
-                return await self._in_time(ask(), self._patience)
+                return await ask()
             except (DependencyDown, TimeoutError) as error:
                 self._degrade(error)
         return await alone()
 
-    async def _in_time(self, question: Coroutine[Any, Any, _T], patience: float) -> _T:
+    async def _in_time(
+        self,
+        question: Coroutine[Any, Any, _T],
+        *,
+        patience: float | None = None,
+        late: Callable[[_T], Awaitable[None]] | None = None,
+    ) -> _T:
         """Waits no longer than that, even for a question that does not heed being cancelled.
 
         One that has just written to a socket may not: `asyncio.wait_for`, which the client uses, swallows a
         cancellation that meets its result (https://github.com/python/cpython/issues/81839, mended in Python 3.12).
+
+        The wait is in turns. While this process is busy, or is not given a processor, time passes that is not the
+        shared limiter's: its answer may be there, and takes some turns of the loop to be read.
+
+        With `late` an answer that comes after that is not called off at once, and handed to it.
         """
-        asking = asyncio.create_task(question)
-        self._asking.add(asking)
-        asking.add_done_callback(self._forget)
+        asking = self._begin(question)
+        turn = (patience or self._patience) / _TURNS
         try:
-            done, _ = await asyncio.wait((asking,), timeout=patience)
+            for _ in range(_TURNS):
+                done, _ = await asyncio.wait((asking,), timeout=turn)
+                if done:
+                    return asking.result()
         except asyncio.CancelledError:
-            asking.cancel()
+            self._call_off(asking, late)
             raise
-        if not done:
+        self._call_off(asking, late)
+        raise TimeoutError
+
+    def _call_off(self, asking: asyncio.Task[_T], late: Callable[[_T], Awaitable[None]] | None) -> None:
+        if late is None:
             asking.cancel()
-            raise TimeoutError
-        return asking.result()
+        else:
+            self._begin(_hear_out(asking, late))
+
+    async def _give_back(self, verdict: Verdict) -> None:
+        """A place that was granted too late: otherwise it would stay taken for as long as a request may last."""
+        if verdict.lease is not None:
+            await self._shared.release(verdict.lease)
+
+    def _begin(self, work: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
+        task = asyncio.create_task(work)
+        self._asking.add(task)
+        task.add_done_callback(self._forget)
+        return task
 
     def _forget(self, asked: asyncio.Task[Any]) -> None:
         """Lets go of a question; what became of one that came too late is looked at by nobody else."""
@@ -134,7 +168,8 @@ class StandbyLimiter:
             self._gauge.set(1)
             reason = str(error) or "Redis did not answer in time."
             _log.warning("limits_degraded", reason=reason, remedy="Look after Redis; probing until then.")
-            self._probing = asyncio.create_task(self._probe())
+            # In a context of its own: what it logs is of no request.
+            self._probing = asyncio.create_task(self._probe(), context=Context())
 
     async def _probe(self) -> None:
         try:
@@ -152,10 +187,17 @@ class StandbyLimiter:
 
     async def _answers(self) -> bool:
         try:
-            await self._in_time(self._shared.admit(_PROBE), _PROBE_PATIENCE)
+            await self._in_time(self._shared.admit(_PROBE), patience=_PROBE_PATIENCE)
         except (DependencyDown, TimeoutError):
             return False
         return True
+
+
+async def _hear_out(asking: asyncio.Task[_T], late: Callable[[_T], Awaitable[None]]) -> None:
+    done, _ = await asyncio.wait((asking,), timeout=_PROBE_PATIENCE)
+    asking.cancel()
+    if done:
+        await late(asking.result())
 
 
 async def _nothing() -> None:

@@ -1,5 +1,7 @@
 """Where a request meets its limits: policy, limiter and metrics in one step."""
 
+import math
+
 import structlog
 
 from bullpen.errors import RateLimited
@@ -28,17 +30,17 @@ class Turnstile:
         self._limited = metrics.rate_limited_total
 
     async def enter(
-        self, subject: Subject, *, requests: int = 1, tokens: int | None = None, lease: float | None = 300.0
+        self, subject: Subject, *, requests: int = 1, held: int = 0, tokens: int | None = None, lease: float = 300.0
     ) -> Verdict:
         """Charges every level that applies, all or none.
 
         Args:
             subject: Who asks for what.
             requests: How many this counts for, as for a batch.
+            held: How many it was let in for already, and so has its places: it takes none again.
             tokens: An estimate to reserve; 0 only refuses those who have used too many. None asks nobody: what runs
                 no model is nothing that a caller who owes tokens must wait for.
-            lease: Seconds after which its places under the caps are free again, whatever became of it. None takes no
-                place: a request that is let in for more has one already.
+            lease: Seconds after which its places under the caps are free again, whatever became of it.
 
         Returns:
             What to tell the caller, and to `leave` with.
@@ -47,10 +49,10 @@ class Turnstile:
             RateLimited: A level said no, and nothing was taken anywhere.
         """
         buckets, token_buckets, caps = self.policy.applying(subject)
-        charges = [Charge(bucket, requests) for bucket in buckets]
+        charges = [Charge(bucket, requests, held) for bucket in buckets]
         if tokens is not None:
             charges += [Charge(bucket, tokens) for bucket in token_buckets]
-        verdict = await self._limiter.admit(charges, caps=caps if lease else (), lease=lease or 0)
+        verdict = await self._limiter.admit(charges, caps=() if held else caps, lease=lease)
         self.degraded = verdict.degraded
         if not verdict.admitted:
             raise self._refused(verdict, subject)
@@ -82,11 +84,20 @@ class Turnstile:
                     route=subject.route,
                     degraded=verdict.degraded,
                 )
-        names = ", ".join(f"`{level.name}`" for level in denials)
         return RateLimited(
-            f"Too many requests at the level {names}. Try again in {max(1.0, verdict.retry_after):.0f} s.",
+            _told(verdict),
             retry_after=verdict.retry_after,
             headers=rate_limit_headers(verdict),
             event=EVENTS[denials[0].reason or "excess"],
             level=denials[0].name,
         )
+
+
+def _told(verdict: Verdict) -> str:
+    """What a caller reads. Of more than a burst it would otherwise not learn why it waits so long."""
+    names = ", ".join(f"`{level.name}`" for level in verdict.denials)
+    text = f"Too many requests at the level {names}. Try again in {max(1, math.ceil(verdict.retry_after))} s."
+    for (bucket, cost, held), limit, _, reason, _ in verdict.standings:
+        if reason is not None and cost + held > limit.burst:
+            return f"{text} Up to {limit.burst} {bucket.unit} at once wait less."
+    return text

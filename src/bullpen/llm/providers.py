@@ -1,9 +1,8 @@
 """How each provider's model is made: by the official SDK, for an endpoint of one's own, or from Agno's table."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, Final, TypeAlias
 
@@ -19,6 +18,7 @@ from bullpen.llm.keys import Key
 from bullpen.llm.names import OFFLINE
 from bullpen.llm.offline import OfflineModel
 from bullpen.llm.ports import ModelName
+from bullpen.spelling import nearest
 
 __all__ = ["Makers", "Providers"]
 
@@ -133,7 +133,7 @@ class Providers:
     def _unknown(self, name: ModelName) -> str:
         known = [*self.extra, *self.endpoints, *MODEL_PROVIDER_CLASSES]
         return (
-            f"There is no model provider `{name.provider}` (in `{name}`). {_meant(name.provider, known)}"
+            f"There is no model provider `{name.provider}` (in `{name}`).{nearest(name.provider, known)} "
             "An OpenAI-compatible server is named in the settings: ENDPOINTS__<NAME>__BASE_URL."
         )
 
@@ -148,11 +148,6 @@ def _openai_limits(name: ModelName, call: CallSettings) -> dict[str, Any]:
     if _OPENAI_REASONING.match(name.id):
         return {"max_completion_tokens": call.max_tokens}
     return {"temperature": call.temperature, "max_tokens": call.max_tokens}
-
-
-def _meant(word: str, known: Iterable[str]) -> str:
-    close = get_close_matches(word, list(known))
-    return f"Did you mean {' or '.join(f'`{one}`' for one in close)}? " if close else ""
 
 
 def _package(missing: ImportError) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 import structlog
 
 from bullpen.clock import Clock, SystemClock
+from bullpen.outbox import Outbox
 from bullpen.security.audit import HOUSE
 from bullpen.security.audit.ports import AuditLog
 from bullpen.security.audit.records import MOST, Page, Wanted
@@ -73,6 +74,7 @@ class Posture:
     def __init__(
         self,
         *,
+        outbox: Outbox,
         audit: AuditLog,
         buckets: Callable[[], Coroutine[Any, Any, int]],
         keys: Control,
@@ -86,6 +88,7 @@ class Posture:
         """Takes the sources; `credential_age_seconds` is told from here on, at every scrape.
 
         Args:
+            outbox: What is on its way there.
             audit: What happened.
             buckets: How many rate limits are in use.
             keys: How the API keys are.
@@ -96,6 +99,7 @@ class Posture:
             patience: Longest wait for a store, seconds.
             clock: Tells what is recent.
         """
+        self._outbox = outbox
         self._audit = audit
         self._buckets = buckets
         self._keys = keys
@@ -109,6 +113,7 @@ class Posture:
 
     async def status(self, *, tenant: str) -> Status:
         """How everything stands, as the administrators of this tenant may know."""
+        await self._waited("outbox", self._outbox.settle())  # delivery is behind: what was just done is to be counted
         total, recent, active, denials = await asyncio.gather(
             self._waited("audit", self._audit.total(tenant)),
             self._waited("audit", self._recent(tenant)),

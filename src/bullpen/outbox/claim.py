@@ -5,6 +5,7 @@ import os
 import secrets
 import shutil
 from contextlib import suppress
+from errno import EEXIST
 from pathlib import Path
 from typing import Final, Self
 
@@ -42,7 +43,7 @@ class Claim:
                 os.close(os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
             if claim := cls.take(folder):
                 return claim
-        raise FileExistsError(f"No folder of its own in {parent}")
+        raise FileExistsError(EEXIST, "somebody removes every folder that is made there", str(parent))
 
     @classmethod
     def take(cls, folder: Path) -> Self | None:

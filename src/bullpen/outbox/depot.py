@@ -59,6 +59,7 @@ class Depot:
         self._adopt_at = 0.0
         self._quarantine = Quarantine(folder)
         self._own: tuple[Claim, Journal, Spool] | None = None
+        self._lost = 0
         self._adopted: list[tuple[Claim, Spool]] = []
 
     @property
@@ -71,7 +72,7 @@ class Depot:
     @property
     def written(self) -> int:
         """Facts of this process that were written."""
-        return self._own[1].facts if self._own else 0
+        return self._lost + (self._own[1].facts if self._own else 0)
 
     def open(self) -> None:
         """Makes this process' folder; a second call changes nothing.
@@ -85,20 +86,29 @@ class Depot:
             claim = Claim.make(self._folder)
             journal = Journal(claim.folder, segment_bytes=self._segment_bytes, synced=self._synced)
         except OSError as error:
-            raise DependencyDown(f"The folder {self._folder.name} cannot be written: {error.strerror}.") from error
+            raise DependencyDown(
+                f"The folder {self._folder.name} cannot be written: {error.strerror}. See to DATA_DIR."
+            ) from error
         self._own = claim, journal, Spool(claim.folder, quarantine=self._quarantine, journal=journal)
 
     def write(self, facts: Sequence[Fact]) -> None:
         """Returns when they survive the death of this process; all count, or none.
 
+        A folder that somebody removed is made anew.
+
         Raises:
             DependencyDown: They do not.
         """
         data = encode(facts)
-        if self._own is None:
-            self.open()
-        _, journal, _ = self._own  # type: ignore[misc] # `open` has made it, or raised
-        journal.write(data, facts=len(facts))
+        self.open()
+        claim, journal, _ = self._own  # type: ignore[misc] # `open` has made it, or raised
+        try:
+            journal.write(data, facts=len(facts))
+        except DependencyDown:
+            if claim.folder.is_dir():
+                raise
+            self._abandon()
+            self.write(facts)
 
     async def sync(self, threads: Executor) -> None:
         """Returns when everything written before survives the loss of power. Raises what `Journal.sync` does."""
@@ -137,6 +147,18 @@ class Depot:
             journal.close()
             _part(claim, spool)
         self._adopted, self._own = [], None
+
+    def _abandon(self) -> None:
+        """Gives up this process' folder, which is not there any more."""
+        if self._own is None:
+            return
+        claim, journal, spool = self._own
+        remedy = "Somebody removed it. What was not delivered is lost. Keep the data folder."
+        _log.error("outbox_folder_lost", folder=claim.folder.name, remedy=remedy)
+        self._lost, self._own = self._lost + journal.facts, None
+        journal.close()
+        spool.close()
+        claim.release()
 
     async def _give(self, spool: Spool, portion: Portion | None, hand: Hand) -> int:
         if portion is None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from time import perf_counter
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 import structlog
 
@@ -13,6 +13,7 @@ from bullpen.telemetry import Metrics
 __all__ = ["Groups"]
 
 _T = TypeVar("_T")
+_FAILED: Final = "What happened could not be recorded. Try again in a moment."
 _log = structlog.get_logger("bullpen.outbox")
 
 
@@ -44,12 +45,16 @@ class Groups(Generic[_T]):
             DependencyDown: It is not, or perhaps not.
         """
         if not self._open:
-            raise DependencyDown("This process is stopping and records nothing more.")
+            raise DependencyDown("This process is stopping and records nothing more. Send the request again.")
         done: asyncio.Future[BaseException | None] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, done))
         self._wanted.set()
         if failed := await done:
-            detail = failed.detail if isinstance(failed, BullpenError) else "What happened could not be recorded."
+            detail = (
+                failed.detail
+                if isinstance(failed, BullpenError)
+                else "What happened could not be recorded. Try again in a moment."
+            )
             raise DependencyDown(detail) from failed
 
     async def aclose(self) -> None:
@@ -75,7 +80,10 @@ class Groups(Generic[_T]):
             await self._commit(items)
         except DependencyDown as error:
             return error
-        except Exception as error:  # noqa: BLE001 -- a defect must not leave those who wait waiting
+        except (Exception, asyncio.CancelledError) as error:
+            # A defect, or a library that gives up by cancelling, must not leave those who wait waiting.
+            if self._task is not None and self._task.cancelling():
+                raise
             _log.exception("outbox_commit_failed", items=len(items))
             return error
         finally:

@@ -101,7 +101,7 @@ class LocalOutbox:
         if not facts:
             return
         if self._closed:
-            raise DependencyDown("This process is stopping and records nothing more.")
+            raise DependencyDown("This process is stopping and records nothing more. Send the request again.")
         self._depot.write(facts)
         self._delivery.wake()
         if self._groups is not None:

@@ -80,10 +80,12 @@ class Journal:
             written = os.write(self._file, data)
         except OSError as error:
             self._undo()
-            raise DependencyDown(f"What happened cannot be written down: {error.strerror}.") from error
+            raise DependencyDown(
+                f"What happened cannot be written down: {error.strerror}. Look after the data folder."
+            ) from error
         if written < len(data):
             self._undo()
-            raise DependencyDown("What happened cannot be written down: no space left on device.")
+            raise DependencyDown("What happened cannot be written: no space left on device. Look after DATA_DIR.")
         self._size += written
         self.facts += facts
 
@@ -100,7 +102,7 @@ class Journal:
         except OSError as error:
             # What the system could not write it has forgotten, and it would say that all is well next time.
             self._spoiled = self._unlisted = True
-            raise DependencyDown(f"The disk did not keep what happened: {error.strerror}.") from error
+            raise DependencyDown(f"The disk did not keep what happened: {error.strerror}. Replace it.") from error
         finally:
             for file in done:
                 os.close(file)

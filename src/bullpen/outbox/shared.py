@@ -201,7 +201,7 @@ class SharedOutbox:
             async with asyncio.timeout(within):
                 await leavable(self._table.insert(facts))
         except TimeoutError:
-            raise DependencyDown("The database did not record what happened in time.") from None
+            raise DependencyDown("The database did not record what happened in time. Try again in a moment.") from None
 
     async def _deliver(self) -> int:
         given = await self._table.deliver(self._hand)

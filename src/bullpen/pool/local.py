@@ -1,6 +1,5 @@
 """The pool of one process: permits counted in memory."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -13,6 +12,7 @@ from bullpen.pool.permits import Permits
 from bullpen.pool.ports import Lane, LaneKind
 from bullpen.pool.tally import Tally
 from bullpen.resilience import Deadline
+from bullpen.rounds import Rounds
 from bullpen.telemetry import Metrics
 
 __all__ = ["LocalPool"]
@@ -72,13 +72,14 @@ class LocalPool:
             clock=self._clock,
         )
         self._shut = False
-        self._reaper: asyncio.Task[None] | None = None
+        pause = max(_REAP_AT_MOST_EVERY, min(_REAP_AT_LEAST_EVERY, idle_after))
+        self._reaping = Rounds(self.reap, every=pause, name="reaper")
         self._queue_wait = {kind.agent_type: metrics.queue_wait_seconds.labels(kind.agent_type) for kind in kinds}
         self._processing_time = metrics.task_processing_time_seconds
 
     async def open(self) -> None:
         """Starts the clean-up of idle agents. Agents themselves are built when first wanted."""
-        self._reaper = asyncio.create_task(self._reap_for_ever())
+        self._reaping.start()
 
     async def aclose(self) -> None:
         """Refuses everybody from now on, those who wait included, and closes what is idle; waits for no run.
@@ -87,9 +88,7 @@ class LocalPool:
         """
         self._shut = True
         self._permits.shut()
-        if self._reaper is not None:
-            self._reaper.cancel()
-            await asyncio.wait((self._reaper,))
+        await self._reaping.aclose()
         for bay in self._bays.values():
             self._close_if_unused(bay)
         await self._closing.done()
@@ -177,9 +176,3 @@ class LocalPool:
     def _close_if_unused(self, bay: Bay) -> None:
         if self._permits.used(bay.agent_type) == 0:
             bay.agents.close()
-
-    async def _reap_for_ever(self) -> None:
-        pause = max(_REAP_AT_MOST_EVERY, min(_REAP_AT_LEAST_EVERY, self._idle_after))
-        while True:
-            await asyncio.sleep(pause)
-            await self.reap()

@@ -1,6 +1,5 @@
 """The operator's secrets as they are now: read again when their files change, without a restart."""
 
-import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ import structlog
 
 from bullpen.clock import Clock, SystemClock
 from bullpen.errors import Misconfigured
+from bullpen.rounds import Rounds
 from bullpen.stores.watch import FileWatch
 from bullpen.telemetry import Metrics
 
@@ -74,7 +74,6 @@ class Secrets:
         self._files = {name: each.file for name, each in held.items() if each.file is not None}
         self._check = check
         self._overlap = overlap
-        self._every = every
         self._clock = clock or SystemClock()
         self._replaced: dict[str, list[_Replaced]] = {}
         self._listeners: list[tuple[frozenset[str], Callable[[], None]]] = []
@@ -84,7 +83,7 @@ class Secrets:
             )
             for name, path in self._files.items()
         ]
-        self._task: asyncio.Task[None] | None = None
+        self._rounds = Rounds(self.look, every=every, name="secrets")
 
     def __repr__(self) -> str:
         """Names only."""
@@ -131,22 +130,11 @@ class Secrets:
         for name, path in self._files.items():
             with suppress(Misconfigured):  # the watch tells of it, when it changes or when it was gone
                 self._take(name, self._read(name, path))
-        self._task = asyncio.create_task(self._keep_looking(), name="secrets")
+        self._rounds.start()
 
     async def aclose(self) -> None:
         """Stops looking."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-
-    async def _keep_looking(self) -> None:
-        while True:
-            await asyncio.sleep(self._every)
-            try:
-                self.look()
-            except Exception:  # noqa: BLE001 -- a defect must not end the watch of a process that lives for weeks
-                _log.exception("secrets_not_looked_at")
+        await self._rounds.aclose()
 
     def _read(self, name: str, path: Path) -> str:
         try:

@@ -1,14 +1,13 @@
 """A file of the operator's, read again when it changes."""
 
-import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Generic, TypeVar
 
 import structlog
 
 from bullpen.errors import Misconfigured
+from bullpen.rounds import Rounds
 from bullpen.telemetry import Metrics
 
 __all__ = ["FileWatch"]
@@ -50,13 +49,12 @@ class FileWatch(Generic[_T]):
         self._read = read
         self._changed = changed
         self._rejected = rejected
-        self._every = every
         self._reloads = metrics.config_reloads_total
         self._label = label or path.name
         self._broken = metrics.config_broken.labels(self._label)
         self._broken.set(0)
         self._seen = self._stamp()
-        self._task: asyncio.Task[None] | None = None
+        self._rounds = Rounds(self.look, every=every, name=f"watch-{path.name}")
 
     def look(self) -> bool:
         """Reads the file if it is not the one seen last, and says whether what it holds was taken."""
@@ -77,14 +75,11 @@ class FileWatch(Generic[_T]):
 
     def start(self) -> None:
         """Goes on looking in the background."""
-        self._task = asyncio.create_task(self._keep_looking(), name=f"watch-{self._path.name}")
+        self._rounds.start()
 
     async def aclose(self) -> None:
         """Stops looking."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await self._rounds.aclose()
 
     def _refuse(self, problems: Sequence[str]) -> None:
         remedy = "Mend the file; what it said before still holds."
@@ -93,14 +88,6 @@ class FileWatch(Generic[_T]):
         self._reloads.labels(self._label, "error").inc()
         if self._rejected is not None:
             self._rejected(problems)
-
-    async def _keep_looking(self) -> None:
-        while True:
-            await asyncio.sleep(self._every)
-            try:
-                self.look()
-            except Exception:  # noqa: BLE001 -- a defect in a reader must not end the watch of a process that lives for weeks
-                _log.exception("file_not_reloaded", file=str(self._path))
 
     def _stamp(self) -> tuple[int, int, int] | None:
         """Changes with the file, also when another one is put in its place."""

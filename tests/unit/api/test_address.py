@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bullpen.api.address import FORWARDED, X_FORWARDED_FOR, client_of, networks
+from bullpen.api.address import FORWARDED, X_FORWARDED_FOR, client_of, network_of, networks
 
 PROXIES = networks(["10.0.0.0/8", "2001:db8::/32"])
 PEER = "10.0.0.9"
@@ -143,3 +143,21 @@ def test_what_is_no_network_is_refused() -> None:
     for wrong in ("10.0.0.1/8", "proxy.internal", ""):
         with pytest.raises(ValueError, match=r".+"):
             networks([wrong])
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("2001:db8:0:1::1", "2001:db8:0:1:ffff::2", True),
+        ("2001:db8:0:1::1", "2001:db8:0:2::1", False),
+        ("::ffff:192.0.2.7", "192.0.2.7", True),
+        ("fe80::1%eth0", "fe80::2", True),
+        ("192.0.2.7", "192.0.2.8", False),
+        ("", "unknown", False),
+        ("not:an:address", "not:an:address", True),
+        ("x" * 64, "x" * 10_000, True),
+    ],
+)
+def test_whom_an_address_stands_for(one: str, other: str, same: bool) -> None:
+    """Itself in IPv4, its /64 in IPv6, of which one client has as many addresses as it likes."""
+    assert (network_of(one) == network_of(other)) == same

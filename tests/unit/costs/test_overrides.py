@@ -50,11 +50,11 @@ def test_an_empty_file_is_no_prices(prices: Path, text: str) -> None:
         ("openai:gpt-4o: 2.50", 1, "{input: …, output: …}"),
         ("gpt-4o: {input: 1, output: 1}", 1, "`provider:model`"),
         ("'openai:': {input: 1, output: 1}", 1, "`provider:model`"),
-        ("a:b: {input: 1, output: 1}\na:b: {input: 2, output: 2}", 2, "a:b has a price already"),
-        ("[1, 2]", 1, "expected `provider:model"),
-        ("a: {", 1, "not YAML"),
-        ("a: b: c", 1, "not YAML"),
-        ("a\x00b", 1, "not YAML"),
+        ("a:b: {input: 1, output: 1}\na:b: {input: 2, output: 2}", 2, "the model `a:b` is given twice"),
+        ("[1, 2]", 1, "expected a mapping by model, and found a list"),
+        ("a: {", 1, "is not valid YAML"),
+        ("a: b: c", 1, "is not valid YAML"),
+        ("a\x00b", 1, "is not valid YAML"),
     ],
 )
 def test_a_mistake_is_told_with_file_and_line(prices: Path, text: str, line: int, meant: str) -> None:

@@ -122,10 +122,11 @@ def test_a_penalty_is_a_word_or_numbers(file: Path, text: str, expected: Penalty
         ("penalty: {burst: 1.5}", 1, "and is `1.5`"),
         ("penalty: 10", 1, "expected a mapping by field, and found `10`"),
         ("[1, 2]", 1, "expected a mapping by section, and found a list"),
-        ("a: {", 1, "not YAML"),
-        ("a: b: c", 1, "not YAML"),
-        ("a\x00b", 1, "not YAML"),
-        ("[" * 10_000, 1, "not YAML"),
+        ("a: {", 1, "is not valid YAML"),
+        ("a: b: c", 1, "is not valid YAML"),
+        ("a\x00b", 1, "is not valid YAML"),
+        ("[" * 10_000, 1, "is nested too deeply"),
+        ("[levels]: {}", 1, "a section must have a name"),
     ],
 )
 def test_a_mistake_is_told_with_file_and_line(file: Path, text: str, line: int, told: str) -> None:

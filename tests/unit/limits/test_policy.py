@@ -31,6 +31,15 @@ def test_a_caller_is_limited_at_every_level() -> None:
 def test_a_stranger_is_limited_by_address_alone() -> None:
     """What is shared is not a stranger's to spend."""
     assert rates(ALL, Subject(address="192.0.2.7", route="/agent/execute")) == {"address": 60}
+    assert rates(ALL, Subject(route="/agent/execute")) == {}
+
+
+def test_a_stranger_does_not_spend_what_those_who_are_known_have() -> None:
+    """They may share an address, as behind one router, and none of them is to be locked out by somebody's flood."""
+    (strangers,) = Policy(ALL).applying(Subject(address="192.0.2.7")).requests
+    (known,) = (each for each in Policy(ALL).applying(ADA).requests if each.name == "address")
+    assert strangers.limit == known.limit
+    assert strangers.slot != known.slot
 
 
 def test_a_level_without_owner_or_rule_has_no_bucket() -> None:

@@ -1,6 +1,7 @@
 """When the shared limiter is away."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -54,6 +55,23 @@ async def test_rate_limits_with_redis_away_are_degraded(
     assert [verdict.admitted for verdict in verdicts] == [True, True, False]
     assert all(verdict.degraded for verdict in verdicts)
     assert b"bullpen_limits_degraded 1.0" in metrics.render()
+
+
+async def test_a_busy_process_does_not_take_its_own_slowness_for_redis(
+    limiter: StandbyLimiter, shared: ComesAndGoes
+) -> None:
+    """While every turn of the loop takes as long as the patience, an answer that takes three of them is waited for."""
+    shared.mood = "three turns away"
+
+    async def be_busy() -> None:
+        while True:
+            time.sleep(0.02)  # noqa: ASYNC251 -- holding the loop up is the point
+            await asyncio.sleep(0)
+
+    busy = asyncio.create_task(be_busy())
+    verdict = await limiter.admit(CHARGES)
+    busy.cancel()
+    assert not verdict.degraded
 
 
 async def test_only_the_first_waits(limiter: StandbyLimiter, shared: ComesAndGoes) -> None:
@@ -153,3 +171,19 @@ async def test_closing_before_the_first_probe_ends(limiter: StandbyLimiter, shar
     await limiter.admit(CHARGES)
     async with asyncio.timeout(10):
         await limiter.aclose()
+
+
+async def test_a_place_that_is_granted_too_late_is_given_back(limiter: StandbyLimiter, shared: ComesAndGoes) -> None:
+    """One slow moment of Redis takes nobody's places for as long as a request may last."""
+    shared.mood = "late"
+    alone = [await limiter.admit([], caps=CAPS) for _ in range(2)]
+    assert [verdict.degraded for verdict in alone] == [True, True]
+    shared.mood = "there"
+    shared.heard.set()
+
+    async def back() -> bool:
+        return not limiter.degraded
+
+    await until(back)
+    verdicts = [await limiter.admit([], caps=CAPS) for _ in range(2)]
+    assert [(verdict.admitted, verdict.degraded) for verdict in verdicts] == [(True, False)] * 2

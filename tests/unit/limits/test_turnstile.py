@@ -41,6 +41,34 @@ async def test_a_batch_counts_for_all_its_items() -> None:
         await gate.enter(ADA)
 
 
+@pytest.mark.parametrize("items", [6, 10, 11, 50])
+async def test_a_batch_that_waits_as_told_is_let_in(items: int) -> None:
+    """Charged as one request first, and for the rest once they are counted: no wait is in vain, however large it is."""
+    clock = StillClock()
+    policy = Policy(Rules(levels={"user": Rule(rate=100, burst=10)}))
+    gate = Turnstile(policy=policy, limiter=LocalLimiter(clock=clock), metrics=Metrics())
+
+    async def enter_with_all() -> None:
+        await gate.enter(ADA)
+        await gate.enter(ADA, requests=items - 1, held=1)
+
+    await gate.enter(ADA, requests=5)
+    with pytest.raises(RateLimited) as caught:
+        await enter_with_all()
+    clock.pass_time(caught.value.retry_after or 0)
+    await enter_with_all()
+
+
+async def test_a_batch_above_the_burst_is_told_which_one_waits_less() -> None:
+    """Or it would not learn why it waits so long."""
+    gate = turnstile(user=Rule(rate=100, burst=10))
+    await gate.enter(ADA, requests=3)
+    with pytest.raises(RateLimited, match=r"Try again in 2 s. Up to 10 requests at once wait less."):
+        await gate.enter(ADA, requests=50)
+    with pytest.raises(RateLimited, match=r"s\.$"):
+        await gate.enter(ADA, requests=9)
+
+
 async def test_tokens_are_settled_to_what_was_used() -> None:
     """Reserved 50, used 80: 80 are gone. A caller in debt is refused before it spends more."""
     gate = turnstile(user=Rule(rate=100), tenant=Rule(tokens_per_minute=100))
@@ -64,7 +92,7 @@ async def test_who_is_let_in_for_more_takes_no_second_place() -> None:
     """A batch in the only place there is may be charged for its items."""
     gate = turnstile(user=Rule(rate=100, burst=50, concurrent=1))
     await gate.enter(ADA)
-    more = await gate.enter(ADA, requests=9, lease=None)
+    more = await gate.enter(ADA, requests=9, held=1)
     assert (more.lease, more.standings[0].remaining) == (None, 40)
 
 

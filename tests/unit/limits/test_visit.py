@@ -20,7 +20,7 @@ def turnstile() -> Turnstile:
 
 
 async def tokens_left(turnstile: Turnstile) -> int:
-    return (await turnstile.enter(ADA, tokens=0, lease=None)).standings[1].remaining
+    return (await turnstile.enter(ADA, tokens=0, held=1)).standings[1].remaining
 
 
 async def places_left(turnstile: Turnstile) -> int:
@@ -45,8 +45,8 @@ async def test_it_pays_for_what_was_spent(turnstile: Turnstile, spent: tuple[int
 async def test_a_batch_is_settled_as_a_whole(turnstile: Turnstile) -> None:
     """Let in first for nothing and then for its items, it pays once for all of them, and leaves twice without harm."""
     visit = Visit(turnstile, await turnstile.enter(ADA))
-    visit.add(await turnstile.enter(ADA, requests=3, tokens=60, lease=None))
-    visit.add(await turnstile.enter(ADA, requests=2, tokens=20, lease=None))
+    visit.add(await turnstile.enter(ADA, requests=3, tokens=60, held=1))
+    visit.add(await turnstile.enter(ADA, requests=2, tokens=20, held=1))
     visit.spend(25)
     assert visit.holds
     await visit.leave()
@@ -69,7 +69,7 @@ async def test_what_holds_nothing_need_not_leave() -> None:
 async def test_the_caller_is_told_of_the_last_verdict(turnstile: Turnstile) -> None:
     """Which is the one that counts all of the request."""
     visit = Visit(turnstile, await turnstile.enter(ADA))
-    visit.add(await turnstile.enter(ADA, requests=4, lease=None))
+    visit.add(await turnstile.enter(ADA, requests=4, held=1))
     assert '"user";r=5;' in visit.headers["RateLimit"]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from bullpen.errors import DependencyDown
 from bullpen.operations.posture import Posture
+from bullpen.outbox import Fact
 from bullpen.security.audit import HOUSE
 from bullpen.security.audit.chain import Entry
 from bullpen.security.audit.records import DEFAULT_LIMIT, Page, Record, Verification, Wanted
@@ -57,6 +58,26 @@ class Chains:
         return Page([_record(*each) for each in self._chains.get(tenant, ())][:limit], None)
 
 
+class Behind:
+    """An outbox that delivers when it is asked to settle; it can be away, or silent."""
+
+    degraded = False
+
+    def __init__(self, chains: dict[str, list[tuple[str, float]]], *, mood: str = "there") -> None:
+        self._chains = chains
+        self._mood = mood
+
+    async def append(self, facts: Sequence[Fact], *, strict: bool = False) -> None:
+        raise NotImplementedError
+
+    async def settle(self) -> None:
+        if self._mood == "away":
+            raise DependencyDown("away")
+        if self._mood == "silent":
+            await asyncio.Event().wait()
+        self._chains.setdefault("acme", []).append(LATE)
+
+
 def _record(kind: str, at: float) -> Record:
     told: dict[str, Any] = dict.fromkeys(Entry._fields, "") | {"number": 1, "at": at, "type": kind, "details": "{}"}
     return Record(Entry(**told), {})
@@ -68,6 +89,7 @@ async def seven() -> int:
 
 def posture(audit: Chains, **changes: Any) -> Posture:
     given: dict[str, Any] = {
+        "outbox": Behind({}),
         "buckets": seven,
         "keys": lambda: {"usable": 2},
         "ages": {"api_key": lambda: 86_400.04, "openai_api_key": lambda: None},
@@ -105,6 +127,21 @@ async def test_a_source_that_is_away_or_silent_hides_nothing_else() -> None:
         told = await posture(audit, controls={"policy": defect}, patience=0.05).status(tenant="acme")
         assert (told.total_audit_entries, told.recent_events, told.recent_denials) == (None, None, None)
         assert (told.rate_limits_active, told.controls, told.keys) == (7, {"policy": None}, {"usable": 2})
+
+
+async def test_what_was_just_done_is_counted() -> None:
+    """What waits to be delivered is delivered first."""
+    chains: dict[str, list[tuple[str, float]]] = {}
+    told = await posture(Chains(chains), outbox=Behind(chains)).status(tenant="acme")
+    assert (told.total_audit_entries, told.recent_denials) == (1, {"authorization_denied": 1})
+
+
+async def test_an_outbox_that_cannot_deliver_hides_nothing() -> None:
+    """Fails open: what was delivered before is told, within the patience."""
+    for mood in ("away", "silent"):
+        audit = Chains({"acme": [LATE, LATE]})
+        told = await posture(audit, outbox=Behind({}, mood=mood), patience=0.05).status(tenant="acme")
+        assert (told.total_audit_entries, told.rate_limits_active) == (2, 7)
 
 
 async def test_ages_are_metrics_at_every_scrape() -> None:

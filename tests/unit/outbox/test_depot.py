@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from shutil import rmtree
 
 import pytest
 from structlog.testing import capture_logs
@@ -108,3 +109,19 @@ def test_a_folder_that_cannot_be_made_raises_until_it_can(tmp_path: Path) -> Non
     depot.write(facts("a"))
     assert depot.pending == 1
     depot.close()
+
+
+async def test_a_folder_that_was_removed_is_made_anew(tmp_path: Path) -> None:
+    """It tells so in the log, takes what comes next, and what is pending counts what is there."""
+    hearer = Hearer()
+    depot = Depot(tmp_path / "outbox", synced=False)
+    depot.write(facts("lost"))
+    rmtree(tmp_path / "outbox")
+    await depot.deliver(hearer.deliver)  # it is seen now: until then the system keeps the file
+    with capture_logs() as logged:
+        depot.write(facts("a", "b"))
+    assert [line["event"] for line in logged] == ["outbox_folder_lost"]
+    assert (depot.pending, depot.written) == (2, 3)
+    await depot.deliver(hearer.deliver)
+    depot.close()
+    assert hearer.heard == ["a", "b"]

@@ -17,7 +17,7 @@ class Slow:
         self.groups: list[list[int]] = []
         self.begun = asyncio.Event()
         self.let = asyncio.Event()
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
 
     async def commit(self, items: Sequence[int]) -> None:
         self.groups.append(list(items))
@@ -106,3 +106,27 @@ async def test_closing_commits_those_who_wait_and_takes_no_more(groups: Groups[i
     await asyncio.gather(*tasks)
     with pytest.raises(DependencyDown, match="stopping"):
         await groups.join(9)
+
+
+async def test_a_commit_that_cancels_itself_has_failed(groups: Groups[int], slow: Slow) -> None:
+    """Some libraries give up by a cancellation that nobody asked for. The next group is committed all the same."""
+    slow.error = asyncio.CancelledError()
+    slow.let.set()
+    with pytest.raises(DependencyDown):
+        await asyncio.wait_for(groups.join(1), 5)
+    slow.error = None
+    await asyncio.wait_for(groups.join(2), 5)
+    assert slow.groups == [[1], [2]]
+
+
+async def test_a_loop_that_ends_ends_the_commits(slow: Slow) -> None:
+    """Somebody who cancels every task is not waited for in vain."""
+    groups = Groups(slow.commit, metrics=Metrics())
+    groups.start()
+    (task,) = (each for each in asyncio.all_tasks() if each.get_name() == "outbox-commit")
+    joining = asyncio.create_task(groups.join(1))
+    await slow.begun.wait()
+    task.cancel()
+    joining.cancel()
+    done, _ = await asyncio.wait((task, joining), timeout=5)
+    assert done == {task, joining}

@@ -59,8 +59,8 @@ async def test_what_is_left_at_the_end_is_counted(tmp_path: Path, hearer: Hearer
     assert [entry["facts"] for entry in logged if entry["event"] == "outbox_left_behind"] == [2]
 
 
-async def test_a_folder_that_is_taken_away_refuses(tmp_path: Path, hearer: Hearer, metrics: Metrics) -> None:
-    """Failure mode: once the loss of the folder is seen, nothing is said to be recorded any more."""
+async def test_a_folder_that_is_taken_away_is_made_anew(tmp_path: Path, hearer: Hearer, metrics: Metrics) -> None:
+    """The log tells of both; once the loss is seen, what comes next is recorded in a new one, or refused."""
     folder = tmp_path / "outbox"
     hearer.refusing = True
     outbox = LocalOutbox(folder, consumers={"audit": hearer}, metrics=metrics, close_within=0.1, poll=0.01)
@@ -71,5 +71,11 @@ async def test_a_folder_that_is_taken_away_refuses(tmp_path: Path, hearer: Heare
         with capture_logs() as logged:
             await outbox.settle()
         assert "outbox_segment_lost" in {entry["event"] for entry in logged}
-        with pytest.raises(DependencyDown, match="cannot be written down"):
+        folder.touch()
+        with pytest.raises(DependencyDown, match="cannot be written"):
             await outbox.append(facts("b"))
+        folder.unlink()
+        hearer.refusing = False
+        await outbox.append(facts("c"))
+        await outbox.settle()
+    assert hearer.heard == ["c"]

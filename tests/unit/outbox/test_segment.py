@@ -68,7 +68,7 @@ def test_a_full_disk_raises_and_nothing_half_written_counts(journal: Journal, tm
     journal.write(b"whole", facts=1)
     with full_after(8):
         for _ in range(2):
-            with pytest.raises(DependencyDown, match="cannot be written down"):
+            with pytest.raises(DependencyDown, match="cannot be written"):
                 journal.write(b"too much", facts=1)
         assert content(tmp_path) == [b"whole"]
     journal.write(b"again", facts=1)

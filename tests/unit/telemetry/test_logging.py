@@ -11,7 +11,7 @@ import pytest
 import structlog
 
 from bullpen.errors import Misconfigured
-from bullpen.telemetry.logging import configure, set_level
+from bullpen.telemetry.logging import configure, hears, set_level
 
 Lines = Callable[[], list[dict[str, Any]]]
 
@@ -55,6 +55,21 @@ def test_a_line_carries_what_the_request_bound(lines: Lines) -> None:
     assert "request_id" not in outside
 
 
+@pytest.mark.parametrize("json", [True, False])
+def test_a_traceback_shows_no_variables(json: bool) -> None:
+    """What a frame holds may be a credential or somebody's task, in lines for people as in those for machines."""
+    shown = io.StringIO()
+    with redirect_stdout(shown):
+        configure(level="info", environment="test", version="1", json=json)
+        credential = "canary"
+        try:
+            credential.index("absent")
+        except ValueError:
+            log.exception("failed")
+    assert "ValueError" in shown.getvalue()
+    assert "canary" not in shown.getvalue()
+
+
 def test_no_field_can_pose_as_somebody_else(lines: Lines) -> None:
     """Level, time and service are ours, whatever a call passes."""
     log.info("event", service="evil", level="critical", timestamp="never")
@@ -78,6 +93,14 @@ def test_the_level_changes_at_run_time(lines: Lines) -> None:
     log.warning("hidden")
     log.error("shown too")
     assert [line["event"] for line in lines()] == ["shown", "shown too"]
+
+
+def test_what_is_heard_is_what_is_written(lines: Lines) -> None:
+    """Who asks before a line, and then writes none, loses no line."""
+    heard = [level for level in ("debug", "info", "warning", "error") if hears(level)]
+    for level in ("debug", "info", "warning", "error"):
+        getattr(log, level)("told")
+    assert [line["level"] for line in lines()] == heard == ["info", "warning", "error"]
 
 
 def test_an_unknown_level_is_a_clear_no() -> None:

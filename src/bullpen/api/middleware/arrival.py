@@ -8,7 +8,6 @@ from functools import cache
 from typing import Any, Final
 
 import structlog
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bullpen.api.address import X_FORWARDED_FOR, Networks, client_of
@@ -17,14 +16,14 @@ from bullpen.api.middleware.headers import guarded
 from bullpen.errors import BullpenError, DependencyDown
 from bullpen.messages import new_id
 from bullpen.resilience import Deadline
-from bullpen.telemetry import Metrics
+from bullpen.telemetry import Metrics, logging
 
 __all__ = ["Arrival"]
 
 _log = structlog.get_logger("bullpen.http")
 
 # What a caller may name its request: short, and nothing that could forge a log line or a header.
-_GIVEN_ID: Final = re.compile(r"[A-Za-z0-9._\-]{1,128}")
+_GIVEN_ID: Final = re.compile(rb"[A-Za-z0-9._\-]{1,128}")
 _NOTHING_SENT: Final = 499
 _FIRST_REFUSAL: Final = 400
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -135,8 +134,8 @@ class Arrival:
 
     @staticmethod
     def _request_id(scope: Scope) -> str:
-        given = Headers(scope=scope).get("x-request-id", "")
-        return given if _GIVEN_ID.fullmatch(given) else new_id("req")
+        given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
+        return given.decode() if _GIVEN_ID.fullmatch(given) else new_id("req")
 
     def _written_down(self, scope: Scope, status: int, duration: float) -> None:
         route = getattr(scope.get("route"), "path", "unmatched")
@@ -144,8 +143,9 @@ class Arrival:
         self._requests(route, method, status).inc()
         self._durations(route, method).observe(duration)
         # A success is told by the run's own line, and probes and scrapes would drown everything else.
-        tell = _log.debug if status < _FIRST_REFUSAL else _log.info
-        tell("http", route=route, method=method, status=status, duration=round(duration, 6))
+        level = "debug" if status < _FIRST_REFUSAL else "info"
+        if logging.hears(level):
+            getattr(_log, level)("http", route=route, method=method, status=status, duration=round(duration, 6))
 
 
 def _headers(sent: Iterable[tuple[bytes, bytes]], state: dict[str, Any]) -> list[tuple[bytes, bytes]]:

@@ -1,6 +1,7 @@
 """A body that is too large is refused before it is read."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -9,6 +10,9 @@ from bullpen.api.errors import problem_response
 from bullpen.errors import BodyTooLarge
 
 __all__ = ["BodyLimit"]
+
+_MOST_DIGITS: Final = 18
+"""Of a length; zeros in front of it are allowed by HTTP, and a number of thousands of digits is one Python refuses."""
 
 
 class BodyLimit:
@@ -27,7 +31,7 @@ class BodyLimit:
             return
         limit = self._routes.get(scope["path"], self._default)
         declared = Headers(scope=scope).get("content-length", "0")
-        if declared.isdecimal() and int(declared) > limit:
+        if declared.isdecimal() and (len(declared) > _MOST_DIGITS or int(declared) > limit):
             # The rest of the body stays unread, so this connection cannot be used again.
             refusal = problem_response(self._refusal(limit), scope=scope)
             refusal.headers["Connection"] = "close"

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bullpen.api.body import body_of
-from bullpen.api.credentials import RefreshBody, RevokeBody, TokenDocument, not_to_be_kept, token_document
+from bullpen.api.credentials import RefreshBody, RevokeBody, TokenDocument, token_document
 from bullpen.api.documents import body, responses
 from bullpen.api.gate import Gate
 from bullpen.api.json import json_response
@@ -34,10 +34,11 @@ def routes(*, gate: Gate, sessions: Sessions, audit: Audit) -> APIRouter:
     async def token(request: Request) -> Response:
         caller = await gate.admit(request)
         if not caller.credential.startswith(_BY_KEY):
+            audit.record(EventType.AUTHORIZATION_DENIED, caller, outcome="denied", reason="not_an_api_key")
             raise Forbidden("Tokens are issued for API keys only. Send one, or use `POST /auth/refresh`.")
         grant = await sessions.begin(caller.credential.removeprefix(_BY_KEY))
         audit.record(EventType.TOKEN_ISSUED, caller, session=grant.session, seconds=grant.expires_in)
-        return not_to_be_kept(token_document(grant))
+        return json_response(token_document(grant))
 
     @router.post(
         "/auth/refresh",
@@ -51,7 +52,7 @@ def routes(*, gate: Gate, sessions: Sessions, audit: Audit) -> APIRouter:
         async with gate.doubting(request):
             grant = await sessions.refresh(asked.refresh_token)
         audit.record(EventType.TOKEN_REFRESHED, grant.caller, session=grant.session, seconds=grant.expires_in)
-        return not_to_be_kept(token_document(grant))
+        return json_response(token_document(grant))
 
     @router.post(
         "/auth/revoke",
@@ -63,10 +64,10 @@ def routes(*, gate: Gate, sessions: Sessions, audit: Audit) -> APIRouter:
     async def revoke(request: Request) -> Response:
         await gate.meet(request)
         asked = await body_of(request, RevokeBody)
-        session = await sessions.session_of(asked.token)
-        if session is not None:
-            async with strictly(audit, EventType.TOKEN_REVOKED, None, session=session):
-                await sessions.revoke(session)
+        held = await sessions.holding(asked.token)
+        if held is not None:
+            async with strictly(audit, EventType.TOKEN_REVOKED, held.caller, session=held.session):
+                await sessions.revoke(held.session)
         return json_response({})
 
     return router

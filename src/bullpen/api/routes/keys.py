@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -17,7 +18,6 @@ from bullpen.api.credentials import (
     KeysDocument,
     RotateBody,
     key_document,
-    not_to_be_kept,
 )
 from bullpen.api.documents import body, path_parameter, responses
 from bullpen.api.gate import Gate
@@ -27,16 +27,17 @@ from bullpen.caller import Caller
 from bullpen.errors import FieldError, Forbidden, InvalidRequest, NotFound
 from bullpen.security.audit import Audit, EventType
 from bullpen.security.authentication import ApiKey, KeyRecord, Locksmith, beyond
-from bullpen.security.authentication.identity import DEFAULT_TENANT, is_tenant
+from bullpen.security.authentication.identity import is_tenant
 from bullpen.security.authorization import Resource
 
 __all__ = ["routes"]
 
 _READ: Final = "key:read"
 _MANAGE: Final = "key:manage"
-_HOUSE: Final = ":house"  # what the policy keeps for the operator
+_HOUSE: Final = ":house"  # what the standing rules keep for the operator, whatever the policy file says
 _PAGE: Final = 100
 _LONGEST_PAGE: Final = 1000
+_ID: Final = re.compile(r"[A-Za-z0-9]{12}")  # what is no id may be a whole key, which must not be written down
 _NUMBER: Final = re.compile(r"[0-9]{1,4}")
 _KEY_ID: Final = path_parameter("key_id", description="The public part of a key, as `GET /security/keys` lists it")
 
@@ -100,12 +101,19 @@ class _Reach:
     async def theirs(self, request: Request) -> tuple[Caller, KeyRecord]:
         """The caller, and the key the path names; one of another tenant is as unknown as none."""
         caller = await self._gate.admit(request)
-        found = await self._locksmith.find(request.path_params["key_id"])
+        key_id = request.path_params["key_id"]
+        found = await self._locksmith.find(key_id)
         if found is None or not self._reaches(caller, _MANAGE, found.tenant):
-            self._gate.require(caller, _MANAGE, Resource(kind="key", tenant=caller.tenant))
-            raise NotFound("There is no such API key.")
+            self._refuse(caller, key_id if _ID.fullmatch(key_id) else "")
         self.require(caller, _MANAGE, found.tenant, key_id=found.id, owner=found.user_id)
         return caller, found
+
+    def _refuse(self, caller: Caller, key_id: str) -> NoReturn:
+        """On record as well as in the answer, another tenant's key is as unknown as none."""
+        self._gate.require(caller, _MANAGE, Resource(kind="key", id=key_id, tenant=caller.tenant))
+        with suppress(Forbidden):
+            self._gate.require(caller, f"{_MANAGE}{_HOUSE}", Resource(kind="key", id=key_id))
+        raise NotFound("There is no such API key. List those there are.")
 
     def require(
         self, caller: Caller, permission: str, tenant: str, *, key_id: str = "", owner: str | None = None
@@ -115,12 +123,9 @@ class _Reach:
             self._gate.require(caller, permission, Resource(kind="key", id=key_id, tenant=tenant, owner=owner))
             return
         self._gate.require(caller, f"{permission}{_HOUSE}", Resource(kind="key", id=key_id))
-        if caller.tenant != DEFAULT_TENANT:
-            raise Forbidden("Only the operator, an administrator of the tenant `default`, reaches other tenants' keys.")
 
     def _reaches(self, caller: Caller, permission: str, tenant: str) -> bool:
-        operates = caller.tenant == DEFAULT_TENANT and self._gate.allows(caller, f"{permission}{_HOUSE}")
-        return caller.tenant == tenant or operates
+        return caller.tenant == tenant or self._gate.allows(caller, f"{permission}{_HOUSE}")
 
 
 class _Custody:
@@ -153,10 +158,11 @@ class _Custody:
         caller = await self._gate.admit(request)
         asked = await body_of(request, KeyBody)
         tenant = _tenant(caller, asked.tenant)
-        self._reach.require(caller, _MANAGE, tenant)
+        self._reach.require(caller, _MANAGE, tenant, owner=_owner(asked))
+        self._refuse_unknown(asked)
         key, record = _cut(self._locksmith, asked, tenant=tenant, by=caller)
         self._check(record, caller)
-        async with strictly(self._audit, EventType.API_KEY_CREATED, caller, **_facts(record)):
+        async with strictly(self._audit, EventType.API_KEY_CREATED, caller, **record.facts()):
             await self._locksmith.add(record)
         return _issued(key, record)
 
@@ -165,29 +171,40 @@ class _Custody:
         asked = await body_of(request, RotateBody)
         self._check(old, caller)
         key, heir = self._locksmith.heir(old, created_by=_name(caller))
-        facts = _facts(heir) | {"replaces": old.id, "overlap": asked.overlap}
+        facts = heir.facts() | {"replaces": old.id, "overlap": asked.overlap}
         async with strictly(self._audit, EventType.API_KEY_ROTATED, caller, **facts):
             ends_at = await self._locksmith.rotate(old.id, heir, overlap=asked.overlap)
         return _issued(key, heir, replaces=old.id, replaced_expires_at=min(ends_at, old.expires_at or ends_at))
 
     async def revoke(self, request: Request) -> Response:
         caller, old = await self._reach.theirs(request)
-        async with strictly(self._audit, EventType.API_KEY_REVOKED, caller, **_facts(old)):
+        async with strictly(self._audit, EventType.API_KEY_REVOKED, caller, **old.facts()):
             await self._locksmith.revoke(old.id)
         revoked = await self._locksmith.find(old.id)
         return json_response(key_document(revoked or old))
 
+    def _refuse_unknown(self, asked: KeyBody) -> None:
+        """A role that the policy does not name grants nothing, until a policy does name it."""
+        if unknown := sorted(set(asked.roles).difference(self._roles())):
+            raise _invalid("roles", f"There is no role `{'` or `'.join(unknown)}`")
+
     def _check(self, record: KeyRecord, caller: Caller) -> None:
         """Raises `Forbidden` when the key would have more than its giver."""
         allows = partial(self._gate.allows, caller)
-        if wrong := beyond(record, giver=caller, roles=self._roles(), allows=allows):
+        if wrong := beyond(record, giver=caller, allows=allows):
+            facts = {"reason": "more_than_the_giver", "fields": ",".join(sorted({each.path for each in wrong}))}
+            self._audit.record(EventType.AUTHORIZATION_DENIED, caller, outcome="denied", details=facts)
             raise Forbidden(f"You may not give a key so much. {_told(wrong)}.")
+
+
+def _owner(asked: KeyBody) -> str:
+    return asked.name if asked.user_id is None else asked.user_id
 
 
 def _cut(locksmith: Locksmith, asked: KeyBody, *, tenant: str, by: Caller) -> tuple[ApiKey, KeyRecord]:
     return locksmith.cut(
         name=asked.name,
-        user_id=asked.name if asked.user_id is None else asked.user_id,
+        user_id=_owner(asked),
         tenant=tenant,
         roles=asked.roles or (() if asked.permissions else ("user",)),
         permissions=asked.permissions,
@@ -224,18 +241,8 @@ def _name(caller: Caller) -> str:
     return f"{caller.tenant}:{caller.user_id}"
 
 
-def _facts(record: KeyRecord) -> dict[str, str | float]:
-    return {
-        "key_id": record.id,
-        "key_tenant": record.tenant,
-        "key_owner": record.user_id,
-        "key_roles": ",".join(sorted(record.roles)),
-        "key_permissions": ",".join(sorted(record.permissions)),
-    }
-
-
 def _issued(key: ApiKey, record: KeyRecord, **more: Any) -> Response:
-    return not_to_be_kept(key_document(record) | {"key": key.text} | more, status=201)
+    return json_response(key_document(record) | {"key": key.text} | more, status=201)
 
 
 def _told(wrong: list[FieldError]) -> str:

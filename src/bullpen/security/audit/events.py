@@ -1,9 +1,9 @@
 """What can happen, and how it is written down."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, Literal, TypeAlias
+from types import MappingProxyType
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 import orjson
 
@@ -14,6 +14,8 @@ HOUSE: Final = "-"
 
 Outcome: TypeAlias = Literal["success", "denied", "error"]
 Detail: TypeAlias = str | int | float | bool | None
+
+_NOTHING: Final[Mapping[str, Detail]] = MappingProxyType({})
 
 
 class EventType(StrEnum):
@@ -53,8 +55,7 @@ class EventType(StrEnum):
     PERSON_ERASED = "person_erased"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
+class Origin(NamedTuple):
     """Where a request came from.
 
     Attributes:
@@ -70,8 +71,10 @@ class Origin:
     route: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+_NOWHERE: Final = Origin()
+
+
+class Event(NamedTuple):
     """One thing that happened. Never holds a prompt, an answer or a secret.
 
     Attributes:
@@ -93,27 +96,28 @@ class Event:
     actor: str = ""
     credential: str = ""
     outcome: Outcome = "success"
-    origin: Origin = field(default_factory=Origin)
-    details: Mapping[str, Detail] = field(default_factory=dict)
+    origin: Origin = _NOWHERE
+    details: Mapping[str, Detail] = _NOTHING
 
 
 def to_json(event: Event) -> bytes:
     """The event as it travels through the outbox."""
-    origin = event.origin
+    number, at, kind, tenant, actor, credential, outcome, origin, details = event
+    address, user_agent, request_id, route = origin
     return orjson.dumps(
         {
-            "id": event.id,
-            "at": event.at,
-            "type": event.type.value,
-            "tenant": event.tenant,
-            "actor": event.actor,
-            "credential": event.credential,
-            "outcome": event.outcome,
-            "address": origin.address,
-            "user_agent": origin.user_agent,
-            "request_id": origin.request_id,
-            "route": origin.route,
-            "details": dict(event.details),
+            "id": number,
+            "at": at,
+            "type": kind.value,
+            "tenant": tenant,
+            "actor": actor,
+            "credential": credential,
+            "outcome": outcome,
+            "address": address,
+            "user_agent": user_agent,
+            "request_id": request_id,
+            "route": route,
+            "details": dict(details),
         }
     )
 

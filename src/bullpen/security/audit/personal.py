@@ -61,7 +61,7 @@ def split(told: Mapping[str, Any]) -> tuple[str, dict[str, tuple[str, str]]]:
     elif about:
         doer["details"] = about
     if doer:
-        found["actor"] = indexed(told["actor"] or _person(about)), _json(doer)
+        found["actor"] = indexed(told["actor"]), _json(doer)
     return _json(plain), found
 
 

@@ -19,7 +19,6 @@ MOST: Final = 500
 DEFAULT_LIMIT: Final = 50
 
 _CURSOR: Final = re.compile(rb"1:([1-9]\d{0,17})")
-_LONGEST_CURSOR: Final = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,8 +149,7 @@ def number_at(cursor: str) -> int:
         InvalidRequest: It is no cursor of ours.
     """
     try:
-        padded = cursor[:_LONGEST_CURSOR] + "=" * (-len(cursor) % 4)
-        found = _CURSOR.fullmatch(urlsafe_b64decode(padded))
+        found = _CURSOR.fullmatch(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except ValueError:
         found = None
     if found is None or cursor_at(int(found[1])) != cursor:

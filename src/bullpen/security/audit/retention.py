@@ -1,12 +1,12 @@
 """The upkeep of the chains: their ends are signed every minute, and what is too old is removed once a day."""
 
-import asyncio
 from contextlib import suppress
 from typing import Final
 
 import structlog
 
 from bullpen.errors import DependencyDown
+from bullpen.rounds import Rounds
 from bullpen.security.audit.ports import Upkeep
 
 __all__ = ["DAY", "KEEP_DAYS", "Retention"]
@@ -36,19 +36,15 @@ class Retention:
         """
         self._upkeep = upkeep
         self._older_than = keep_days * DAY
-        self._every = every
-        self._task: asyncio.Task[None] | None = None
+        self._rounds = Rounds(self._take_turn, every=every, name="audit-retention")
 
     def start(self) -> None:
         """Begins, after one pause."""
-        self._task = asyncio.create_task(self._keep_on(), name="audit-retention")
+        self._rounds.start()
 
     async def aclose(self) -> None:
         """Stops, and signs the ends of the chains for the last time."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await self._rounds.aclose()
         with suppress(DependencyDown):
             await self._upkeep.seal()
 
@@ -69,12 +65,8 @@ class Retention:
             raise
         _log.info("audit_pruned", removed=dict(removed))
 
-    async def _keep_on(self) -> None:
-        while True:
-            await asyncio.sleep(self._every)
-            try:
-                await self.turn()
-            except DependencyDown as error:
-                _log.warning("audit_upkeep_put_off", reason=error.detail)
-            except Exception:  # noqa: BLE001 -- a defect must not end the upkeep of a process that lives for weeks
-                _log.exception("audit_upkeep_failed")
+    async def _take_turn(self) -> None:
+        try:
+            await self.turn()
+        except DependencyDown as error:
+            _log.warning("audit_upkeep_put_off", reason=error.detail)

@@ -6,7 +6,6 @@ from bullpen.caller import Caller
 from bullpen.errors import Unauthenticated
 from bullpen.security.authentication.bearer import Tokens
 from bullpen.security.authentication.opaque import ApiKey
-from bullpen.security.authentication.ports import KeyRecord
 from bullpen.security.authentication.ring import KeyRing
 
 __all__ = ["Authenticator", "key_id_of", "method_of"]
@@ -52,7 +51,10 @@ class Authenticator:
         if len(credential) > _LONGEST or not credential.isascii():
             event = "api_key_auth_failed" if is_key else "token_invalid"
             raise Unauthenticated("The credential is not valid.", event=event, facts={"reason": "form"})
-        return _caller(await self._keys.recognise(credential)) if is_key else await self._from_token(credential)
+        if not is_key:
+            return await self._from_token(credential)
+        record = await self._keys.recognise(credential)
+        return record.caller(credential=f"{_BY_KEY}{record.id}")
 
     async def _from_token(self, token: str) -> Caller:
         if self._tokens is None:
@@ -69,14 +71,3 @@ def key_id_of(credential: str | None) -> str | None:
 def method_of(caller: Caller) -> Literal["api_key", "jwt"]:
     """How the caller was recognised."""
     return "api_key" if caller.credential.startswith(_BY_KEY) else "jwt"
-
-
-def _caller(record: KeyRecord) -> Caller:
-    return Caller(
-        user_id=record.user_id,
-        tenant=record.tenant,
-        credential=f"{_BY_KEY}{record.id}",
-        roles=record.roles,
-        permissions=record.permissions,
-        attributes=record.attributes,
-    )

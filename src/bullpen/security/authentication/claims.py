@@ -19,7 +19,8 @@ Roles: TypeAlias = Callable[[Iterable[str]], frozenset[str]]
 
 _STEP: Final = re.compile(r'"([^"]+)"|([^".]+)')
 _STEPS: Final = re.compile(r'(?:"[^"]+"|[^".]+)(?:\.(?:"[^"]+"|[^".]+))*')
-_WHOLE: Final = re.compile(r"-?\d{1,15}")
+_WHOLE: Final = re.compile(r"-?[0-9]{1,15}")
+_ALL: Final = "*"
 _LARGEST: Final = 2**53
 _CLEARANCE: Final = "clearance_level"
 _ABSENT: Final = object()
@@ -56,13 +57,15 @@ class ClaimMap:
         roles: A list of role names.
         groups: A list of groups, which `roles_of` turns into roles.
         permissions: A list of them.
-        spaced: It may also be one string with spaces, as OAuth's `scope` is.
+        scopes: They are what a client asked a provider for. They may also be one string with spaces, as OAuth's
+            `scope` is, and `*` counts only with a prefix: without it, it means everything somewhere else.
         permission_prefix: Only permissions that begin with it count, without it.
         attributes: Attribute by name; strings and whole numbers.
         all_attributes: One claim that holds all attributes by name.
         amr: How the user proved who they are (RFC 8176).
         acr: How far that goes, in the provider's own words: one, or a list of them.
         mfa_acr_values: The words among these that mean more than one factor.
+        reserved: Tenant and user id of users that no token speaks of: a name alone must not make anybody theirs.
     """
 
     user_id: tuple[Path, ...] = (("user_id",), ("sub",))
@@ -71,13 +74,14 @@ class ClaimMap:
     roles: Path | None = None
     groups: Path | None = None
     permissions: Path | None = None
-    spaced: bool = False
+    scopes: bool = False
     permission_prefix: str = ""
     attributes: Mapping[str, Path] = field(default_factory=dict)
     all_attributes: Path | None = None
     amr: Path = ("amr",)
     acr: Path = ("acr",)
     mfa_acr_values: frozenset[str] = frozenset()
+    reserved: frozenset[tuple[str, str]] = frozenset()
 
     def caller(self, claims: Mapping[str, Any], *, credential: str, roles_of: Roles | None = None) -> Caller:
         """The caller these claims speak of.
@@ -88,13 +92,16 @@ class ClaimMap:
             roles_of: What groups there are are roles of; without it, none.
 
         Raises:
-            Unauthenticated: A claim is missing or of the wrong kind, or the groups were left out.
+            Unauthenticated: A claim is missing or of the wrong kind, the user is reserved, or the groups were left out.
         """
+        user_id, tenant = self._user(claims), self._tenant(claims)
+        if (tenant, user_id) in self.reserved:
+            raise Unauthenticated(REFUSED, facts={"reason": "reserved_user"})
         groups = self._groups(claims)
         granted = roles_of(groups) if roles_of and groups else frozenset()
         return Caller(
-            user_id=self._user(claims),
-            tenant=self._tenant(claims),
+            user_id=user_id,
+            tenant=tenant,
             credential=credential,
             roles=_names(claims, self.roles) | granted,
             permissions=self._permissions(claims),
@@ -133,8 +140,9 @@ class ClaimMap:
         return _names(claims, self.groups)
 
     def _permissions(self, claims: Mapping[str, Any]) -> frozenset[str]:
-        names, prefix = _names(claims, self.permissions, split=self.spaced), self.permission_prefix
-        return frozenset(name.removeprefix(prefix) for name in names if name.startswith(prefix)) - {""}
+        names, prefix = _names(claims, self.permissions, split=self.scopes), self.permission_prefix
+        foreign = {"", _ALL} if self.scopes and not prefix else {""}
+        return frozenset(name.removeprefix(prefix) for name in names if name.startswith(prefix)) - foreign
 
     def _attributes(self, claims: Mapping[str, Any]) -> dict[str, str | int]:
         whole = _found(claims, self.all_attributes)

@@ -5,6 +5,7 @@ All of it is made once and found again. Two first starts at the same moment agre
 
 import os
 import secrets
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from stat import S_IMODE
@@ -13,16 +14,20 @@ from typing import Final
 import structlog
 
 from bullpen.errors import Misconfigured
-from bullpen.security.authentication.identity import DEFAULT_TENANT
+from bullpen.security.authentication.identity import ADMIN, DEFAULT_TENANT, FIRST_USER
 from bullpen.security.authentication.opaque import ApiKey
 from bullpen.security.authentication.pepper import Peppers
 from bullpen.security.authentication.ports import KeyRecord, KeyStore
 
-__all__ = ["admin_key", "admit", "data_folder", "first_key", "server_secret"]
+__all__ = ["admin_key", "data_folder", "first_key", "server_secret"]
 
 _OTHERS: Final = 0o077
-_FIRST_USER: Final = "admin"
 _SECRET_LENGTH: Final = 64
+_REMOVE: Final = "Remove it and start again."
+_GIVE: Final = (
+    "Put an API key there: `bp_`, what `openssl rand -hex 6` prints, `_`, and what `openssl rand -hex 32` prints. "
+    "Or leave BOOTSTRAP_ADMIN_KEY_FILE out."
+)
 
 _log = structlog.get_logger("bullpen.authentication")
 
@@ -63,63 +68,74 @@ async def first_key(folder: Path, *, store: KeyStore, peppers: Peppers, now: flo
         DependencyDown: The store is away.
     """
     path = folder / "api-key"
-    return await admit(_once(path, ApiKey.generate().text), source=path, store=store, peppers=peppers, now=now)
+    key = _key(_once(path, ApiKey.generate().text), path, remedy=_REMOVE)
+    await _admit(key, path, remedy=_REMOVE, store=store, peppers=peppers, now=now)
+    return key
 
 
-async def admin_key(path: Path, *, store: KeyStore, peppers: Peppers, now: float) -> ApiKey:
+async def admin_key(
+    path: Path, *, store: KeyStore, peppers: Peppers, now: float, weakness: Callable[[str], str | None]
+) -> ApiKey:
     """The administrator's key of a cluster, from a file that the operator has made: one line, an API key.
 
-    Every replica may admit it, as often as it starts. A revoked one stays revoked.
-
-    Raises:
-        Misconfigured: The file cannot be read, holds something else, or was made with another secret.
-        DependencyDown: The store is away.
-    """
-    return await admit(_given(path), source=path, store=store, peppers=peppers, now=now)
-
-
-async def admit(text: str, *, source: Path, store: KeyStore, peppers: Peppers, now: float) -> ApiKey:
-    """Makes sure that the store has this key, as an administrator's. A revoked key stays revoked.
+    Every replica may admit it, as often as it starts. A revoked one stays revoked, which the log says.
 
     Args:
-        text: The key in the clear.
-        source: The file it came from, named in errors.
+        path: The file.
         store: Where keys are kept.
         peppers: The server's.
         now: Seconds since 1970.
+        weakness: Says why a secret is none, such as one that was typed; None when it is one.
 
     Raises:
-        Misconfigured: It is not a key, or the store has one of this id that was made with another secret.
+        Misconfigured: The file cannot be read, holds something else or what is easily guessed, or its key was made with
+            another secret.
         DependencyDown: The store is away.
     """
+    key = _key(_given(path), path, remedy=_GIVE)
+    if why := weakness(key.secret):
+        raise Misconfigured(f"BOOTSTRAP_ADMIN_KEY_FILE: the key in {path} {why}. {_GIVE}")
+    await _admit(key, path, remedy=_GIVE, store=store, peppers=peppers, now=now)
+    return key
+
+
+def _key(text: str, source: Path, *, remedy: str) -> ApiKey:
     key = ApiKey.parse(text)
     if key is None:
-        raise Misconfigured(f"{source} does not hold an API key. Remove it and start again.")
+        raise Misconfigured(f"{source} does not hold an API key. {remedy}")
+    return key
+
+
+async def _admit(key: ApiKey, source: Path, *, remedy: str, store: KeyStore, peppers: Peppers, now: float) -> None:
+    """Makes sure that the store has this key, as an administrator's; one that it has already stays as it is."""
     record = KeyRecord(
         id=key.id,
         digest=peppers.current.digest(key),
         pepper=peppers.current.id,
         name="first key",
-        user_id=_FIRST_USER,
+        user_id=FIRST_USER,
         tenant=DEFAULT_TENANT,
-        roles=frozenset({"admin"}),
+        roles=frozenset({ADMIN}),
         created_at=now,
     )
-    if not await store.add(record):
-        kept = next((each for each in await store.load() if each.id == key.id), None)
-        if kept is None or not peppers.fits(key, kept):
-            raise Misconfigured(f"The key in {source} was made with another secret. Remove the file and start again.")
-    return key
+    if await store.add(record):
+        return
+    kept = next((each for each in await store.load() if each.id == key.id), None)
+    if kept is None or not peppers.fits(key, kept):
+        raise Misconfigured(
+            f"The key in {source} was made with another secret. Put that one into API_SECRET_KEY_PREVIOUS. Is "
+            f"it lost? {remedy}"
+        )
+    if not kept.usable(at=now) or ADMIN not in kept.roles:
+        _log.warning("first_key_admits_no_administrator", key_id=key.id, path=str(source), remedy=remedy)
 
 
 def _given(path: Path) -> str:
     try:
-        return path.read_text(encoding="ascii").strip()
+        return path.read_text(encoding="utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise Misconfigured(
-            f"BOOTSTRAP_ADMIN_KEY_FILE: {path} cannot be read ({type(error).__name__}). Put an API key there: "
-            "`bp_`, 12 letters or digits, `_` and 64 hex digits. Or leave the setting out."
-        ) from None
+        problem = f"BOOTSTRAP_ADMIN_KEY_FILE: {path} cannot be read ({type(error).__name__}). {_GIVE}"
+        raise Misconfigured(problem) from None
 
 
 def _once(path: Path, text: str) -> str:

@@ -3,10 +3,12 @@
 What is counted, and who waits for it:
 
 - *Tries*: failures of one address at one key. Beyond the allowance, that address waits before it may show that key.
-- *Keys*: how many different keys failed from one address. Beyond it, that address waits with every key, except one
-  that has been right from there before: many honest people may share an address with somebody who guesses.
+- *Keys*: how many different keys failed from one address. Beyond it, that address waits with every key.
 - *Addresses*: how many different ones failed at one key. Beyond it, the addresses that have failed at the key wait
   before they may show it again. The owner, coming from any other address, does not: nobody can be locked out from afar.
+
+A credential that has been right from there before never waits: many honest people may share an address with somebody
+who guesses, also at their key. And whoever has it need not guess.
 
 A wait begins at `per / most` seconds, doubles with each failure after it, and is never more than `longest`. Who has
 been quiet for `longest` begins anew. A success forgets no failure, so a key of one's own buys no more tries at others.
@@ -14,8 +16,6 @@ been quiet for `longest` begins anew. A success forgets no failure, so a key of 
 
 from collections import OrderedDict
 from collections.abc import Hashable
-from functools import lru_cache
-from ipaddress import IPv6Address, ip_address
 from typing import Final, Generic, TypeVar
 
 from bullpen.clock import Clock, SystemClock
@@ -24,7 +24,8 @@ __all__ = ["Guesses"]
 
 _K = TypeVar("_K", bound=Hashable)
 _LONGEST_NAME: Final = 64
-_PREFIX_BITS: Final = 64  # one customer has at least so much of IPv6, and may use any address in it
+_KEY_PREFIX: Final = "bp_"
+_TOKEN_END: Final = 16
 
 
 class _Failures:
@@ -113,81 +114,70 @@ class Guesses:
             most: Failures without a wait.
             per: Seconds in which as many are forgiven.
             longest: The longest wait, and the quiet after which all is forgiven, seconds.
-            slots: How many failing addresses, keys and pairs of both are remembered, and how many successful pairs.
+            slots: How many failing addresses, keys and pairs of both are remembered, and how many right credentials.
             clock: What time it is.
         """
         self._clock = clock or SystemClock()
         self._tries = _Record[tuple[str, str]](most=most, per=per, longest=longest, slots=max(1, slots // 2))
         self._keys = _Record[str](most=most, per=per, longest=longest, slots=max(1, slots // 4))
         self._addresses = _Record[str](most=most, per=per, longest=longest, slots=max(1, slots // 4))
-        self._good: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._good: OrderedDict[int, None] = OrderedDict()
         self._slots = slots
 
     def __len__(self) -> int:
         """Addresses, keys and pairs in memory."""
         return len(self._tries) + len(self._keys) + len(self._addresses) + len(self._good)
 
-    def blocked(self, address: str, key_id: str | None) -> float:
-        """Seconds this address must wait before it may show this key; 0 to go on.
+    def blocked(self, address: str, credential: str) -> float:
+        """Seconds this address must wait before it may show this credential; 0 to go on.
 
         Args:
-            address: Of the client.
-            key_id: What the credential calls itself, not verified: the key's id. Of a token, its last characters will
-                do: they tell one that has been right from there before. None for one without any name.
+            address: Of the client; where one client has many, what stands for them.
+            credential: As it came, and not looked at; empty for one that has no name.
         """
-        if not len(self._keys):
+        if address not in self._keys:  # every failure is also one of an address
             return 0.0
-        network = _network(address)
-        if network not in self._keys:  # every failure is also one of an address
-            return 0.0
-        return self._waits(network, _named(key_id), self._clock.monotonic())
+        return self._waits(address, credential, self._clock.monotonic())
 
-    def failed(self, address: str, key_id: str | None) -> float:
+    def failed(self, address: str, credential: str) -> float:
         """A credential was wrong; gives the seconds to wait from now on, 0 while there is none."""
-        network, name, now = _network(address), _named(key_id), self._clock.monotonic()
-        pair = (network, name)
+        name, now = _name_of(credential), self._clock.monotonic()
+        pair = (address, name)
+        self._good.pop(_mark(address, credential), None)
         self._tries.forget(now)
         is_first = pair not in self._tries
         self._tries.add(pair, now)
         # What has no name is a new key each time.
-        if is_first or not name or network not in self._keys:
-            self._keys.add(network, now)
+        if is_first or not name or address not in self._keys:
+            self._keys.add(address, now)
         if is_first and name:
             self._addresses.add(name, now)
-        return self._waits(network, name, now)
+        return self._waits(address, credential, now)
 
-    def succeeded(self, address: str, key_id: str | None) -> None:
-        """A credential was right: with this key, this address is judged by its own tries alone."""
-        if not key_id:
-            return
-        pair = (_network(address), _named(key_id))
-        self._good[pair] = None
-        self._good.move_to_end(pair)
+    def succeeded(self, address: str, credential: str) -> None:
+        """A credential was right, and will not wait here until it is wrong."""
+        mark = _mark(address, credential)
+        self._good[mark] = None
+        self._good.move_to_end(mark)
         if len(self._good) > self._slots:
             self._good.popitem(last=False)
 
-    def _waits(self, network: str, name: str, now: float) -> float:
-        pair = (network, name)
-        tries = self._tries.wait(pair, now)
-        if pair in self._good:
-            return tries
+    def _waits(self, address: str, credential: str, now: float) -> float:
+        if _mark(address, credential) in self._good:
+            return 0.0
+        name = _name_of(credential)
+        pair = (address, name)
         at_key = self._addresses.wait(name, now) if name and pair in self._tries else 0.0
-        return max(tries, at_key, self._keys.wait(network, now))
+        return max(self._tries.wait(pair, now), at_key, self._keys.wait(address, now))
 
 
-def _named(key_id: str | None) -> str:
-    return key_id[:_LONGEST_NAME] if key_id else ""
+def _mark(address: str, credential: str) -> int:
+    """All that is kept of a credential: two with the same mark would spare a wrong one its wait, and open nothing."""
+    return hash((address, credential))
 
 
-@lru_cache(maxsize=4096)
-def _network(address: str) -> str:
-    """Whom the address stands for: itself in IPv4, its /64 in IPv6."""
-    if ":" not in address:
-        return address[:_LONGEST_NAME]
-    try:
-        found = ip_address(address.partition("%")[0])
-    except ValueError:
-        return address[:_LONGEST_NAME]
-    if isinstance(found, IPv6Address) and found.ipv4_mapped:
-        return str(found.ipv4_mapped)
-    return f"{int(found) >> _PREFIX_BITS:x}::/64"
+def _name_of(credential: str) -> str:
+    """What a credential calls itself, good enough to know it again: a key's id, or how a token ends."""
+    if credential.startswith(_KEY_PREFIX):
+        return credential.removeprefix(_KEY_PREFIX).partition("_")[0][:_LONGEST_NAME]
+    return credential[-_TOKEN_END:]

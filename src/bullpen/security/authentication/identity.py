@@ -7,9 +7,15 @@ Ids elsewhere are `tenant:user:uuid`. A tenant therefore has no colon; a user id
 import re
 from typing import Final, TypeGuard
 
-__all__ = ["DEFAULT_TENANT", "is_tenant", "is_user_id"]
+__all__ = ["ADMIN", "DEFAULT_TENANT", "FIRST_USER", "is_tenant", "is_user_id"]
 
+ADMIN: Final = "admin"
+"""The role of administrators, whatever the policy file says it permits."""
 DEFAULT_TENANT: Final = "default"
+"""The operator's: its administrators run this service."""
+FIRST_USER: Final = "admin"
+"""Whom the first key belongs to, in the operator's tenant."""
+
 _TENANT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _LONGEST_USER_ID: Final = 128
 

@@ -115,7 +115,7 @@ class KeySet:
             DependencyDown: It did not.
         """
         if self._away is not None:
-            raise DependencyDown("The identity provider does not tell its keys.")
+            raise DependencyDown("The identity provider does not tell its keys. Look after it, and at AUTH__JWKS_URL.")
 
     def known(self, header: Header) -> Key | None:
         """The key the token names, or the only one there is when it names none; None when it must be looked for."""
@@ -228,9 +228,11 @@ def _address(url: str) -> httpx.URL:
     try:
         parts = httpx.URL(url)
     except httpx.InvalidURL as error:
-        raise Misconfigured(f"{url} is not a URL.") from error
+        raise Misconfigured(f"AUTH__JWKS_URL: {url} is not a URL. Write it like https://id.example/keys.") from error
     if parts.scheme != "https" and not (parts.scheme == "http" and _is_here(parts.host)):
-        raise Misconfigured(f"Keys cannot be trusted from {url}: anybody on the way could change them. Use https.")
+        raise Misconfigured(
+            f"AUTH__JWKS_URL: keys cannot be trusted from {url}: anybody on the way could change them. Use https."
+        )
     return parts
 
 

@@ -37,10 +37,10 @@ class LocalKeyStore:
     async def replace(self, key_id: str, heir: KeyRecord, *, ends_at: float) -> bool:
         """See `KeyStore.replace`."""
         record = self._records.get(key_id)
-        if record is None or record.revoked_at is not None or heir.id in self._records:
+        if record is None or record.revoked_at is not None or record.replaced_by or heir.id in self._records:
             return False
         sooner = ends_at if record.expires_at is None else min(record.expires_at, ends_at)
-        self._keep(replace(record, expires_at=sooner))
+        self._keep(replace(record, expires_at=sooner, replaced_by=heir.id))
         self._keep(heir)
         return True
 

@@ -1,11 +1,12 @@
 """Makes keys, has them replaced, and withdraws them."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
 from bullpen.clock import Clock, SystemClock
-from bullpen.errors import InvalidRequest, NotFound, Unexpected
+from bullpen.errors import DependencyDown, InvalidRequest, NotFound, Unexpected
 from bullpen.security.authentication.identity import DEFAULT_TENANT
 from bullpen.security.authentication.keys import issue
 from bullpen.security.authentication.news import News
@@ -94,11 +95,14 @@ class Locksmith:
         """A fresh key that is to replace one: the same owner and rights, and as long a life.
 
         Raises:
-            InvalidRequest: The key is revoked or expired; what opens nothing is not to be replaced by what does.
+            InvalidRequest: The key is revoked or expired: what opens nothing is not to be replaced by what does. Or it
+                has an heir: how long a life it was given is gone, and one key in use is not to become three.
         """
         now = self._clock.now()
         if not record.usable(at=now):
             raise InvalidRequest("The key opens nothing any more, so it cannot be rotated. Make a new one.")
+        if record.replaced_by:
+            raise InvalidRequest(f"The key is being replaced by {record.replaced_by}. Rotate or revoke that one.")
         lifetime = None if record.expires_at is None else record.expires_at - record.created_at
         key, fresh = self.cut(
             name=record.name, user_id=record.user_id, tenant=record.tenant, lifetime=lifetime, created_by=created_by
@@ -112,7 +116,7 @@ class Locksmith:
 
         Raises:
             InvalidRequest: The overlap is negative, or longer than 90 days.
-            NotFound: There is no such key, or it was revoked meanwhile.
+            NotFound: There is no such key, or it was revoked or rotated meanwhile.
         """
         check_overlap(overlap)
         ends_at = self._clock.now() + overlap
@@ -128,9 +132,11 @@ class Locksmith:
         await self._tell()
 
     async def _tell(self) -> None:
+        """Never raises: what was changed stays changed, and whoever asked must not hear that it was not."""
         await self._news.tell()
         if self._ring is not None:
-            await self._ring.refresh()
+            with suppress(DependencyDown):  # the ring goes on looking, and tells the log that the store is away
+                await self._ring.refresh()
 
 
 def check_overlap(overlap: float) -> None:
@@ -140,4 +146,4 @@ def check_overlap(overlap: float) -> None:
 
 
 def _unknown() -> NotFound:
-    return NotFound("There is no such API key.")
+    return NotFound("There is no such API key. List those there are.")

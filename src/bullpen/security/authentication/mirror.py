@@ -8,8 +8,8 @@ import structlog
 
 from bullpen.clock import Clock, SystemClock
 from bullpen.errors import DependencyDown
+from bullpen.rounds import Rounds
 from bullpen.security.authentication.news import News
-from bullpen.security.authentication.rounds import Rounds
 
 __all__ = ["Mirror", "Pace"]
 

@@ -25,6 +25,7 @@ class KeyRecord:
         expires_at: From then on it is refused; None means never.
         revoked_at: When it was withdrawn; it is refused whatever the time.
         last_used_at: When it last opened something, give or take a minute; None means never.
+        replaced_by: The id of its heir, with which it opens for a while; empty when it was not rotated.
     """
 
     id: str
@@ -41,10 +42,22 @@ class KeyRecord:
     expires_at: float | None = None
     revoked_at: float | None = None
     last_used_at: float | None = None
+    replaced_by: str = ""
 
     def usable(self, *, at: float) -> bool:
         """Whether the key opens anything at that time."""
         return self.revoked_at is None and (self.expires_at is None or at < self.expires_at)
+
+    def facts(self) -> dict[str, str]:
+        """What an audit event tells of the key."""
+        return {
+            "key_id": self.id,
+            "key_tenant": self.tenant,
+            "key_owner": self.user_id,
+            "key_roles": ",".join(sorted(self.roles)),
+            "key_permissions": ",".join(sorted(self.permissions)),
+            "key_attributes": ",".join(f"{name}={value}" for name, value in sorted(self.attributes.items())),
+        }
 
     def caller(self, *, credential: str) -> Caller:
         """The owner, with what the key grants now."""
@@ -76,7 +89,8 @@ class KeyStore(Protocol):
     async def replace(self, key_id: str, heir: KeyRecord, *, ends_at: float) -> bool:
         """Keeps the heir, and lets the key expire at `ends_at` or when it would anyway: both or neither.
 
-        False, and nothing changes, when there is no such key, it is revoked, or there is one with the heir's id.
+        False, and nothing changes, when there is no such key, it is revoked or has an heir, or there is one with this
+        heir's id.
         """
         ...
 

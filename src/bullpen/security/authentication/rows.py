@@ -1,7 +1,6 @@
 """From a row of the database, which anybody may have edited, to a record that can be relied on."""
 
 from collections.abc import Mapping
-from math import isfinite
 from typing import Any, Final
 
 import orjson
@@ -12,8 +11,9 @@ from bullpen.security.authentication.ports import KeyRecord
 __all__ = ["read_key"]
 
 _DIGEST: Final = 32
-_TEXTS: Final = ("id", "name", "pepper", "created_by")
+_TEXTS: Final = ("id", "name", "pepper", "created_by", "replaced_by")
 _TIMES: Final = ("expires_at", "revoked_at", "last_used_at")
+_YEAR_10000: Final = 253_402_300_800  # no calendar goes further
 
 
 def read_key(row: Mapping[str, Any]) -> KeyRecord | None:
@@ -49,7 +49,9 @@ def _needed(value: Any) -> Any:
 
 
 def _time(value: Any) -> Any:
-    return value if value is None else float(_fitting(value, fits=isinstance(value, int | float) and isfinite(value)))
+    if value is None:
+        return None
+    return float(_fitting(value, fits=isinstance(value, int | float) and 0 <= value < _YEAR_10000))
 
 
 def _names(text: Any) -> frozenset[str]:

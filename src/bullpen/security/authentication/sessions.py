@@ -1,8 +1,9 @@
 """Sessions: an API key is exchanged for a short-lived access token, and a refresh token that renews it."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Final, NoReturn, Protocol
+from typing import Any, Final, NamedTuple, NoReturn, Protocol
 
 import structlog
 
@@ -17,7 +18,7 @@ from bullpen.security.authentication.ports import KeyRecord, RefreshRecord, Sess
 from bullpen.security.authentication.revocations import Revocations
 from bullpen.security.authentication.ring import KeyRing
 
-__all__ = ["Grant", "Press", "Sessions"]
+__all__ = ["Grant", "Holding", "Press", "Sessions"]
 
 _HOUR: Final = 3600.0
 _WEEK: Final = 7 * 86_400.0
@@ -58,6 +59,13 @@ class Grant:
     expires_in: int
     refresh_token: str = field(repr=False)
     refresh_expires_in: int
+
+
+class Holding(NamedTuple):
+    """A session, and whose it is."""
+
+    session: str
+    caller: Caller
 
 
 class Sessions:
@@ -126,12 +134,7 @@ class Sessions:
             Unauthenticated: It is not valid (any more); the text does not say why, `event` does.
             DependencyDown: The store is away.
         """
-        presented = RefreshToken.parse(text)
-        kept = await self._store.find(presented.id) if presented else None
-        if presented is None or not self._peppers.fits(presented, kept) or kept is None:
-            raise _refused("unknown")
-        if kept.revoked:
-            raise _refused("revoked", kept)
+        kept = await self._known(text)
         if kept.spent_at is not None:
             await self._reused(kept)
         now = self._clock.now()
@@ -143,18 +146,18 @@ class Sessions:
             await self._reused(kept)
         return grant
 
-    async def session_of(self, text: str) -> str | None:
-        """The session of an access or refresh token; None when it is neither, or not valid.
+    async def holding(self, text: str) -> Holding | None:
+        """The session of an access or refresh token, and whose it is; None when there is nothing to revoke.
+
+        So it is with a token that is not valid, and with one whose API key opens nothing any more.
 
         Raises:
             DependencyDown: The store is away.
         """
-        presented = RefreshToken.parse(text)
-        if presented is None:
-            return await self._of_access(text)
-        kept = await self._store.find(presented.id)
-        fits = self._peppers.fits(presented, kept)
-        return kept.session if kept is not None and fits and not kept.revoked else None
+        try:
+            return await (self._of_refresh(text) if RefreshToken.parse(text) else self._of_access(text))
+        except Unauthenticated:
+            return None
 
     async def revoke(self, session: str) -> bool:
         """Revokes a session with all its tokens, on every replica; False when it was revoked before.
@@ -164,7 +167,8 @@ class Sessions:
         """
         revoked = await self._store.revoke(session, at=self._clock.now())
         await self._news.tell()
-        await self._revocations.refresh()
+        with suppress(DependencyDown):  # it is revoked, and nobody must hear otherwise; the replica goes on looking
+            await self._revocations.refresh()
         return revoked
 
     async def prune(self) -> int:
@@ -180,13 +184,25 @@ class Sessions:
             removed += batch
         return removed
 
-    async def _of_access(self, token: str) -> str | None:
-        try:
-            caller = await self._press.verify(token)
-        except (Unauthenticated, DependencyDown):
-            return None
+    async def _known(self, text: str) -> RefreshRecord:
+        """What is kept of a refresh token of a session that was not revoked; it may be spent or expired."""
+        presented = RefreshToken.parse(text)
+        kept = await self._store.find(presented.id) if presented else None
+        if presented is None or not self._peppers.fits(presented, kept) or kept is None:
+            raise _refused("unknown")
+        if kept.revoked:
+            raise _refused("revoked", kept)
+        return kept
+
+    async def _of_refresh(self, text: str) -> Holding:
+        kept = await self._known(text)
+        record = await self._key_of(kept)
+        return Holding(kept.session, record.caller(credential=f"jwt:{kept.session}"))
+
+    async def _of_access(self, text: str) -> Holding | None:
+        caller = await self._press.verify(text)
         session = Session.parse(caller.credential.partition(":")[2])
-        return session and session.id
+        return session and Holding(session.id, caller)
 
     async def _key_of(self, kept: RefreshRecord) -> KeyRecord:
         record = self._ring.usable(kept.key_id)

@@ -53,6 +53,7 @@ API_KEYS: Final = Table(
     Column("pepper", String(8), nullable=False, server_default=text("''")),
     Column("created_by", String(256), nullable=False, server_default=text("''")),
     Column("last_used_at", Double),
+    Column("replaced_by", String(12), nullable=False, server_default=text("''")),
     Column("revision", BigInteger, nullable=False, server_default="0"),
 )
 TOKEN_FAMILIES: Final = Table(
@@ -129,13 +130,13 @@ class SqlKeyStore(_SqlStore):
     async def replace(self, key_id: str, heir: KeyRecord, *, ends_at: float) -> bool:
         """See `KeyStore.replace`."""
         keys = API_KEYS.c
-        live = (keys.id == key_id) & keys.revoked_at.is_(None)
+        live = (keys.id == key_id) & keys.revoked_at.is_(None) & (keys.replaced_by == "")
         async with self._writing() as connection:
             found = (await connection.execute(select(keys.expires_at).where(live).with_for_update())).first()
             if found is None or not await self._added(connection, heir):
                 return False
             sooner = ends_at if found.expires_at is None else min(found.expires_at, ends_at)
-            await connection.execute(_revised().where(live).values(expires_at=sooner))
+            await connection.execute(_revised().where(live).values(expires_at=sooner, replaced_by=heir.id))
         return True
 
     async def redigest(self, key_id: str, *, old: bytes, new: bytes, pepper: str) -> bool:

@@ -6,10 +6,10 @@ from typing import Final, NamedTuple, Self
 
 from bullpen.clock import Clock, SystemClock
 from bullpen.errors import DependencyDown
+from bullpen.rounds import Rounds
 from bullpen.security.authentication.opaque import ApiKey
 from bullpen.security.authentication.pepper import Peppers
 from bullpen.security.authentication.ports import KeyRecord, KeyStore
-from bullpen.security.authentication.rounds import Rounds
 
 __all__ = ["Upkeep"]
 

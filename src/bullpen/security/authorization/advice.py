@@ -6,7 +6,7 @@ from typing import Final
 from bullpen.security.authorization.permission import ALL, covers
 from bullpen.security.authorization.policies import Rule
 from bullpen.security.authorization.source import Source, Statement
-from bullpen.security.authorization.vocabulary import meant
+from bullpen.spelling import nearest
 
 __all__ = ["PERMISSIONS", "ROLES", "advised"]
 
@@ -34,6 +34,6 @@ def _nearly(source: Source, statement: Statement, kind: str, known: Sequence[str
     """Names that are almost one of the house's. Any name is right, so it is no mistake."""
     for token in statement.named(kind):
         name = token.text[1:-1]
-        hint = meant(name, known, likeness=_SLIP)
+        hint = nearest(name, known, likeness=_SLIP)
         if hint and not any(covers(name, each) or covers(each, name) for each in known):
             yield f"{source.place(token.start)}: `{name}` is new.{hint}"

@@ -14,7 +14,7 @@ import structlog
 from bullpen.caller import Caller
 from bullpen.security.authorization.permission import covering
 from bullpen.security.authorization.policies import Policies, Rule
-from bullpen.security.authorization.ports import HOUSE, Decision, Policy, Resource
+from bullpen.security.authorization.ports import HOUSE, Decision, Resource
 
 __all__ = ["CedarPolicy", "fault", "outline", "violations"]
 
@@ -49,9 +49,10 @@ class _Question(NamedTuple):
     owner: str | None
 
 
-class CedarPolicy(Policy):
-    """Decides by a policy file. Decisions are remembered, a bounded number of them, until the policies change.
+class CedarPolicy:
+    """Implements `Policy` by a policy file.
 
+    Decisions are remembered, a bounded number of them, until the policies change.
     Who asks and which one it is asked for count only where a rule names a user or a resource. So a few decisions
     serve all callers with the same roles and attributes.
 
@@ -118,23 +119,50 @@ class _Edition:
         return self._decide(_Question._make(members))
 
     def _decide(self, question: _Question) -> Decision:
-        owned = None if question.owner is None else question.owner == question.user
+        found = self._ask(question)
+        if found is None:
+            return Decision(allowed=False)
+        owned = _owned(question)
         asked, covered_by = covering(question.permission, owned=owned)
+        matched = [self._rules[name] for name in found.diagnostics.id_annotations_by_reason.values()]
+        # Of several rules that permit, one that does so by the role alone would have been enough.
+        enough = all if found.allowed else any
+        looked = enough(rule.by_attributes or (bool(owned) and _own_only(rule, covered_by)) for rule in matched)
+        if found.allowed and not looked and self._is_guarded(covered_by | {asked}):
+            looked = not self._would_do_without(question)
+        return Decision(found.allowed, tuple(sorted(rule.id for rule in matched)), bool(matched) and looked)
+
+    def _ask(self, question: _Question) -> cedarpy.AuthzResult | None:
+        asked, covered_by = covering(question.permission, owned=_owned(question))
         try:
             request, entities = _request(question, asked, covered_by), _entities(question, asked, covered_by)
             found = cedarpy.is_authorized(request, self._set, orjson.dumps(entities).decode())
         except (TypeError, ValueError) as error:
             # Such as a name that is not Unicode. The binding's text would repeat it.
             _log.warning("policy_failed", permission=asked, problems=[type(error).__name__])
-            return Decision(allowed=False)
+            return None
         if found.diagnostics.errors:
             _log.warning("policy_failed", permission=asked, problems=[_last(one) for one in found.diagnostics.errors])
-            return Decision(allowed=False)
-        matched = [self._rules[name] for name in found.diagnostics.id_annotations_by_reason.values()]
-        # Of several rules that permit, one that does so by the role alone would have been enough.
-        enough = all if found.allowed else any
-        looked = enough(rule.by_attributes or (bool(owned) and _own_only(rule, covered_by)) for rule in matched)
-        return Decision(found.allowed, tuple(sorted(rule.id for rule in matched)), bool(matched) and looked)
+            return None
+        return found
+
+    def _is_guarded(self, permissions: frozenset[str]) -> bool:
+        """Whether a rule on these looks at attributes to forbid."""
+        return any(
+            rule.by_attributes and rule.effect == "forbid" and rule.permissions & permissions
+            for rule in self._rules.values()
+        )
+
+    def _would_do_without(self, question: _Question) -> bool:
+        """Whether the caller would be allowed the same with no attributes at all."""
+        found = self._ask(
+            question._replace(department=None, clearance_level=None, project=None, mfa=False, tags=_UNSEEN)
+        )
+        return found is not None and found.allowed
+
+
+def _owned(question: _Question) -> bool | None:
+    return None if question.owner is None else question.owner == question.user
 
 
 def fault(text: str) -> str | None:

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from bullpen.security.authorization.cedar import fault, outline, violations
 from bullpen.security.authorization.source import DEEPEST, LONGEST, Source, Statement, Token
-from bullpen.security.authorization.vocabulary import ATTRIBUTES, GRAMMAR, TYPES, is_permission, meant, schema_with
+from bullpen.security.authorization.vocabulary import ATTRIBUTES, GRAMMAR, TYPES, is_permission, schema_with
+from bullpen.spelling import nearest
 
 __all__ = ["Mistakes"]
 
@@ -116,7 +117,7 @@ class Mistakes:
         else:
             self._ids[name] = self._source.line(statement.start)
         for unknown in told.keys() - set(_ANNOTATIONS):
-            hint = meant(unknown, _ANNOTATIONS) or " There are `@id` and `@by`."
+            hint = nearest(unknown, _ANNOTATIONS) or " There are `@id` and `@by`."
             self._add(statement.start, f"there is no annotation `@{unknown}`.{hint}")
         if told.get("by", "attributes") != "attributes":
             self._add(statement.start, f'`@by` is "attributes" or absent, not "{told["by"]}".')
@@ -153,15 +154,15 @@ def _schema(statement: Statement) -> str:
 
 
 def _hint(token: Token) -> str:
-    return meant(token.text, GRAMMAR) if token.kind == "word" and token.text not in GRAMMAR else ""
+    return nearest(token.text, GRAMMAR) if token.kind == "word" and token.text not in GRAMMAR else ""
 
 
 def _remedy(problem: str, words: Sequence[str]) -> Iterator[str]:
     for word in words:
         if "entity type" in problem and "unrecognized" in problem:
-            yield meant(word, TYPES) or f" There are {', '.join(TYPES)}."
+            yield nearest(word, TYPES) or f" There are {', '.join(TYPES)}."
         elif "not found" in problem:
-            yield meant(word, ATTRIBUTES)
+            yield nearest(word, ATTRIBUTES)
         elif "optional attribute" in problem:
             subject = "principal" if "`User`" in problem else "resource"
             yield f" Not all have it: ask `{subject} has {word} &&` first."

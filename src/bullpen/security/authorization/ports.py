@@ -1,10 +1,8 @@
 """What the gate asks of a policy."""
 
-from abc import abstractmethod
 from typing import Final, NamedTuple, Protocol
 
 from bullpen.caller import Caller
-from bullpen.errors import Forbidden
 
 __all__ = ["HOUSE", "Decision", "Policy", "Resource"]
 
@@ -37,7 +35,7 @@ class Decision(NamedTuple):
     Attributes:
         allowed: Yes or no.
         rules: The names of the rules that decided; none when nothing permits it.
-        by_attributes: Whether a rule that looks at attributes decided, and not the role alone.
+        by_attributes: Whether attributes decided, and not the role alone.
     """
 
     allowed: bool
@@ -51,21 +49,6 @@ class Policy(Protocol):
     Failure mode: closed. A policy that cannot decide refuses.
     """
 
-    @abstractmethod
     def decide(self, caller: Caller, permission: str, resource: Resource = HOUSE) -> Decision:
         """Whether the caller may, and what says so; never waits."""
         ...
-
-    def allows(self, caller: Caller, permission: str, resource: Resource = HOUSE) -> bool:
-        """Whether the caller may; never waits."""
-        return self.decide(caller, permission, resource).allowed
-
-    def require(self, caller: Caller, permission: str, resource: Resource = HOUSE) -> Caller:
-        """The caller, if they may.
-
-        Raises:
-            Forbidden: They may not; the text names the permission.
-        """
-        if not self.decide(caller, permission, resource).allowed:
-            raise Forbidden(f"This needs the permission `{permission}`. Ask an administrator for a role that has it.")
-        return caller

@@ -1,14 +1,13 @@
-"""The words a rule may use, and which of them was probably meant."""
+"""The words a rule may use."""
 
 import re
-from collections.abc import Collection, Iterable
-from difflib import get_close_matches
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 from bullpen.security.authorization.permission import ALL
 
-__all__ = ["ATTRIBUTES", "GRAMMAR", "TYPES", "is_permission", "meant", "schema_with"]
+__all__ = ["ATTRIBUTES", "GRAMMAR", "TYPES", "is_permission", "schema_with"]
 
 _SCHEMA: Final = Path(__file__).with_name("vocabulary.cedarschema").read_text("utf-8")
 _CODE: Final = re.sub(r"//[^\n]*", "", _SCHEMA)
@@ -36,9 +35,3 @@ def is_permission(text: str) -> bool:
 def schema_with(actions: Iterable[str]) -> str:
     """The schema with these permissions as actions. There is no closed list of them: the catalogue may ask for any."""
     return "\n".join([_SCHEMA, *(_ACTION.format(name) for name in sorted({ALL, *actions}))])
-
-
-def meant(word: str, known: Collection[str], *, likeness: float = 0.6) -> str:
-    """` Did you mean …?`, with its space; empty when nothing known is as near as the likeness, from 0 to 1, asks."""
-    near = get_close_matches(word, known, n=1, cutoff=likeness)
-    return f" Did you mean `{near[0]}`?" if near else ""

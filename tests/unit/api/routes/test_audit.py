@@ -20,6 +20,8 @@ from bullpen.api.routes.audit import AuditDocument, VerificationDocument, routes
 from bullpen.caller import Caller
 from bullpen.errors import DependencyDown, Forbidden
 from bullpen.security.audit import HOUSE, Audit
+from bullpen.security.authorization import HOUSE as NOTHING
+from bullpen.security.authorization import Resource
 from bullpen.telemetry import Metrics
 from tests.stubs.kept import Kept
 from tests.stubs.trail import fact, facts, log_in, tamper, trail_tables
@@ -32,7 +34,10 @@ GRANTED = {
 
 
 class Door:
-    """A gate that believes the header `X-User`, and grants what is in the table."""
+    """A gate that believes the header `X-User`, and grants what is in the table; writes down what it refused."""
+
+    def __init__(self) -> None:
+        self.denied: list[tuple[str, str]] = []
 
     async def admit(self, request: Request, permission: str) -> Caller:
         caller = Caller(user_id=request.headers["x-user"], tenant="acme", credential="test")
@@ -42,8 +47,9 @@ class Door:
     def allows(self, caller: Caller, permission: str) -> bool:
         return permission in GRANTED[caller.user_id]
 
-    def require(self, caller: Caller, permission: str) -> None:
-        if not self.allows(caller, permission):
+    def require(self, caller: Caller, permission: str, resource: Resource = NOTHING) -> None:
+        if not self.allows(caller, permission) or resource.tenant not in {None, caller.tenant}:
+            self.denied.append((permission, resource.id))
             raise Forbidden("No.")
 
 
@@ -83,8 +89,13 @@ def audit(outbox: Kept) -> Audit:
 
 
 @pytest.fixture
-async def client(engine: AsyncEngine, outbox: Kept, audit: Audit) -> AsyncIterator[httpx.AsyncClient]:
-    made = routes(gate=cast("Gate", Door()), log=log_in(engine), audit=audit, outbox=outbox)
+def door() -> Door:
+    return Door()
+
+
+@pytest.fixture
+async def client(engine: AsyncEngine, outbox: Kept, audit: Audit, door: Door) -> AsyncIterator[httpx.AsyncClient]:
+    made = routes(gate=cast("Gate", door), log=log_in(engine), audit=audit, outbox=outbox)
     desks = [Route(each.path, Desk(each.endpoint)) for each in made.routes if isinstance(each, APIRoute)]
     app = Arrival(Router(desks), metrics=Metrics(), timeout=20)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://door") as client:
@@ -122,6 +133,14 @@ async def test_nobodys_chain_is_the_operators(client: httpx.AsyncClient) -> None
         assert await status(client, "auditor", f"{path}?tenant=-") == 403
         assert await status(client, "operator", f"{path}?tenant=zeta") == 404
     assert await status(client, "ann", "/audit/verify") == 403
+
+
+async def test_a_look_at_another_chain_is_refused_and_not_only_missed(client: httpx.AsyncClient, door: Door) -> None:
+    """The answer is the same whether the chain is there or not, and the policy has refused either."""
+    answers = [await client.get(f"/audit/log?tenant={each}", headers={"X-User": "ann"}) for each in ("zeta", "none")]
+    assert [answer.status_code for answer in answers] == [404, 404]
+    assert len({answer.json()["detail"] for answer in answers}) == 1
+    assert door.denied == [("audit:read", "zeta"), ("audit:read", "none")]
 
 
 async def test_pages_are_turned_by_the_cursor(client: httpx.AsyncClient) -> None:
@@ -181,6 +200,14 @@ async def test_reading_is_an_event(client: httpx.AsyncClient, audit: Audit, outb
     await audit.commit()
     (event,) = outbox.events
     assert (event.type, event.actor, event.details) == ("audit_read", "ann", {"rows": 3, "chain": "acme"})
+
+
+async def test_an_export_is_an_event(client: httpx.AsyncClient, audit: Audit, outbox: Kept) -> None:
+    """Who took whose chain away."""
+    await client.get("/audit/export", headers={"X-User": "auditor"})
+    await audit.commit()
+    (event,) = outbox.events
+    assert (event.type, event.actor, event.details) == ("audit_read", "auditor", {"export": True, "chain": "acme"})
 
 
 async def test_an_export_is_json_lines(client: httpx.AsyncClient) -> None:

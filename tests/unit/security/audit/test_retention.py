@@ -66,7 +66,7 @@ async def test_a_chore_that_failed_is_left_to_the_next(error: Exception) -> None
 
 
 @pytest.mark.parametrize(
-    ("error", "told"), [(DependencyDown("away"), "audit_upkeep_put_off"), (RuntimeError(), "audit_upkeep_failed")]
+    ("error", "told"), [(DependencyDown("away"), "audit_upkeep_put_off"), (RuntimeError(), "round_failed")]
 )
 async def test_the_upkeep_goes_on_after_a_failure(error: Exception, told: str) -> None:
     """A database that is away, or a defect, is told in the log, and the next turn comes."""

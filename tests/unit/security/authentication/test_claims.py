@@ -22,7 +22,7 @@ EVERY = ClaimMap(
     roles=("realm_access", "roles"),
     groups=("groups",),
     permissions=("scope",),
-    spaced=True,
+    scopes=True,
     permission_prefix="bullpen/",
     attributes={"department": ("dept",), "clearance_level": ("level",), "project": ("p",)},
     mfa_acr_values=frozenset({"urn:two"}),
@@ -85,6 +85,23 @@ def test_every_claim_arrives() -> None:
     assert found.factors == {"pwd", "otp", "mfa"}
 
 
+def test_a_foreign_asterisk_is_not_every_permission() -> None:
+    """Among scopes it counts only with a prefix; in a token of our own it is what it says."""
+    bare = ClaimMap(permissions=("scope",), scopes=True)
+    assert caller({"sub": "ada", "scope": "* data:read"}, bare).permissions == {"data:read"}
+    assert caller(ADA | {"scope": "bullpen/*"}).permissions == {"*"}
+    assert caller({"sub": "ada", "permissions": ["*"]}, OWN).permissions == {"*"}
+
+
+def test_a_reserved_user_cannot_be_claimed() -> None:
+    """Whoever a provider calls like the first key's owner does not see what is that one's own."""
+    mapped = ClaimMap(tenant=("tid",), reserved=frozenset({("default", "admin")}))
+    assert reason({"sub": "admin", "tid": "default"}, mapped) == "reserved_user"
+    assert reason({"sub": "admin"}, mapped) == "reserved_user"
+    assert caller({"sub": "admin", "tid": "acme"}, mapped).tenant == "acme"
+    assert caller({"sub": "Admin", "tid": "default"}, mapped).user_id == "Admin"
+
+
 def test_a_claim_that_is_not_named_says_nothing() -> None:
     """A provider's token grants only what the operator has asked it about."""
     claims = ADA | {"roles": ["admin"], "permissions": ["*"], "scope": "*", "groups": ["x"], "attributes": {"a": 1}}
@@ -139,6 +156,7 @@ def test_other_claims_may_be_left_out() -> None:
         ({"groups": {"a": 1}}, "groups"),
         ({"scope": 7}, "scope"),
         ({"level": "high"}, "clearance_level"),
+        ({"level": "\uff19"}, "clearance_level"),
         ({"level": 1.5}, "clearance_level"),
         ({"level": True}, "clearance_level"),
         ({"dept": ["ops"]}, "attributes"),

@@ -9,8 +9,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from bullpen.errors import Misconfigured
+from bullpen.operations.strength import weakness
 from bullpen.security.authentication import KeyRing, Peppers
-from bullpen.security.authentication.first import admin_key, admit, data_folder, first_key, server_secret
+from bullpen.security.authentication.first import admin_key, data_folder, first_key, server_secret
 from bullpen.security.authentication.local import LocalKeyStore
 from bullpen.security.authentication.opaque import ApiKey
 
@@ -129,13 +130,63 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         data_folder(tmp_path / "file")
 
 
-async def test_an_operators_own_key_is_admitted(store: LocalKeyStore, tmp_path: Path) -> None:
-    """A key from a mounted secret becomes an administrator's; anything else is refused."""
-    key = ApiKey.generate()
-    assert await admit(key.text, source=tmp_path / "k", store=store, peppers=PEPPERS, now=1.0) == key
+async def given(path: Path, store: LocalKeyStore, *, peppers: Peppers = PEPPERS, now: float = 1.0) -> ApiKey:
+    """What a start makes of the operator's file."""
+    return await admin_key(path, store=store, peppers=peppers, now=now, weakness=weakness)
+
+
+@pytest.mark.parametrize(("before", "after"), [(b"", b""), (b"\xef\xbb\xbf", b"\r\n"), (b" ", b"\n\n")])
+async def test_an_operators_own_key_is_admitted(
+    store: LocalKeyStore, tmp_path: Path, before: bytes, after: bytes
+) -> None:
+    """As an administrator's, whatever editor wrote the file."""
+    path, key = tmp_path / "admin-key", ApiKey.generate()
+    path.write_bytes(before + key.text.encode() + after)
+    assert await given(path, store) == key
     assert [record.roles for record in await store.load()] == [{"admin"}]
-    with pytest.raises(Misconfigured, match="does not hold an API key"):
-        await admit("sk-123", source=tmp_path / "k", store=store, peppers=PEPPERS, now=1.0)
+
+
+@pytest.mark.parametrize("secret", ["0" * 64, "0123456789abcdef" * 4, "deadbeef" * 8])
+async def test_a_key_that_was_typed_is_refused(store: LocalKeyStore, tmp_path: Path, secret: str) -> None:
+    """It has the form of a key and can be guessed; the start stops, and nothing is admitted."""
+    path = tmp_path / "admin-key"
+    path.write_text(f"bp_000000000000_{secret}")
+    with pytest.raises(Misconfigured, match="repeats itself") as caught:
+        await given(path, store)
+    assert secret not in str(caught.value)
+    assert await store.load() == []
+
+
+async def test_a_new_key_in_the_file_is_admitted_beside_the_one_before(store: LocalKeyStore, tmp_path: Path) -> None:
+    """Whoever replaces the file revokes the key before by its id."""
+    path, keys = tmp_path / "admin-key", [ApiKey.generate(), ApiKey.generate()]
+    for key in keys:
+        path.write_text(key.text)
+        await given(path, store)
+    assert {record.id for record in await store.load() if record.usable(at=2.0)} == {key.id for key in keys}
+
+
+async def test_a_file_whose_key_opens_nothing_is_told(store: LocalKeyStore, tmp_path: Path) -> None:
+    """Nobody should have to guess why the key they hold is refused."""
+    path, key = tmp_path / "admin-key", ApiKey.generate()
+    path.write_text(key.text)
+    await given(path, store)
+    await store.revoke(key.id, at=2.0)
+    with capture_logs() as logged:
+        await given(path, store)
+    assert [(line["log_level"], line["event"], line["key_id"]) for line in logged] == [
+        ("warning", "first_key_admits_no_administrator", key.id)
+    ]
+    assert key.secret not in str(logged)
+
+
+async def test_a_lost_secret_is_named_as_the_cause(store: LocalKeyStore, tmp_path: Path) -> None:
+    """The operator put the old one away too early, and reads how to go on."""
+    path = tmp_path / "admin-key"
+    path.write_text(ApiKey.generate().text)
+    await given(path, store)
+    with pytest.raises(Misconfigured, match=r"another secret.*API_SECRET_KEY_PREVIOUS.*Put an API key there"):
+        await given(path, store, peppers=Peppers("t" * 32))
 
 
 async def test_a_clusters_first_key_is_admitted_by_every_start(store: LocalKeyStore, tmp_path: Path) -> None:
@@ -144,10 +195,10 @@ async def test_a_clusters_first_key_is_admitted_by_every_start(store: LocalKeySt
     key = ApiKey.generate()
     path.write_text(f"{key.text}\n")
     for peppers in (PEPPERS, PEPPERS, Peppers("t" * 32, "s" * 32)):
-        assert await admin_key(path, store=store, peppers=peppers, now=1.0) == key
+        assert await given(path, store, peppers=peppers) == key
     assert [(record.id, *record.roles) for record in await store.load()] == [(key.id, "admin")]
     await store.revoke(key.id, at=2.0)
-    await admin_key(path, store=store, peppers=PEPPERS, now=3.0)
+    await given(path, store, now=3.0)
     assert [record.revoked_at for record in await store.load()] == [2.0]
 
 
@@ -158,6 +209,6 @@ async def test_a_clusters_first_key_must_be_one(store: LocalKeyStore, tmp_path: 
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(Misconfigured, match="admin-key") as caught:
-        await admin_key(path, store=store, peppers=PEPPERS, now=1.0)
+        await given(path, store)
     assert "sk-1" not in str(caught.value)
     assert await store.load() == []

@@ -71,6 +71,12 @@ async def test_both_open_side_by_side(tokens: Tokens, oidc: Oidc, clock: StillCl
     assert (await tokens.verify(oidc.token())).roles == frozenset()
 
 
+async def test_our_own_tokens_are_for_nobody_else(tokens: Tokens, clock: StillClock) -> None:
+    """None of them has an audience; one that names somebody was not made by us, whoever it says made it."""
+    claims = {"user_id": "u", "iat": clock.now(), "exp": clock.now() + 60, "aud": "somebody"}
+    assert await why(tokens, tokens.sign(claims)) == "audience"
+
+
 async def test_a_public_key_is_no_secret(tokens: Tokens, oidc: Oidc) -> None:
     """HS256 signed with the provider's public key, in whatever form, opens nothing."""
     claims = jwt.decode(oidc.token(), options={"verify_signature": False})

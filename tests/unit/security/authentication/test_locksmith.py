@@ -2,7 +2,7 @@
 
 import pytest
 
-from bullpen.errors import InvalidRequest, NotFound, Unauthenticated, Unexpected
+from bullpen.errors import DependencyDown, InvalidRequest, NotFound, Unauthenticated, Unexpected
 from bullpen.security.authentication import ApiKey, KeyRecord, Locksmith, News
 from bullpen.security.authentication.local import LocalKeyStore
 from tests.stubs.clock import StillClock
@@ -61,6 +61,18 @@ async def test_a_key_opens_here_as_soon_as_it_is_added(here: Replica, locksmith:
     cut, _ = locksmith.cut(name="n", user_id="u")
     added, _ = await made(locksmith)
     assert [opens(here, key) for key in (cut, added)] == [False, True]
+
+
+async def test_a_key_that_is_being_replaced_is_not_rotated_again(locksmith: Locksmith) -> None:
+    """Its second heir would live only as long as is left of the overlap, which nobody asked for."""
+    _, record = await made(locksmith)
+    _, heir = locksmith.heir(record)
+    await locksmith.rotate(record.id, heir, overlap=30.0)
+    old = await locksmith.find(record.id)
+    assert old is not None
+    with pytest.raises(InvalidRequest, match=f"being replaced by {heir.id}"):
+        locksmith.heir(old)
+    assert locksmith.heir(heir)[1].roles == record.roles
 
 
 async def test_every_change_is_news(locksmith: Locksmith, news: News) -> None:
@@ -149,3 +161,29 @@ async def test_an_id_that_is_taken_is_told(clock: StillClock) -> None:
     _, record = await made(here.locksmith)
     with pytest.raises(Unexpected):
         await here.locksmith.add(record)
+
+
+async def test_what_was_changed_is_not_said_to_have_failed(clock: StillClock) -> None:
+    """A store that goes away right after a change keeps this process from seeing it, and from nothing else."""
+
+    class Leaving(LocalKeyStore):
+        here = True
+
+        async def revoke(self, key_id: str, *, at: float) -> bool:
+            done = await super().revoke(key_id, at=at)
+            self.here = False
+            return done
+
+        async def version(self) -> tuple[int, ...]:
+            if not self.here:
+                raise DependencyDown("It is away.")
+            return await super().version()
+
+    store = Leaving()
+    here = replica(clock, keys=store)
+    await here.look()
+    key, record = await made(here.locksmith)
+    await here.locksmith.revoke(record.id)
+    store.here = True
+    await here.look()
+    assert not opens(here, key)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import jwt
 import pytest
 
 from bullpen.errors import DependencyDown
@@ -36,9 +37,26 @@ async def revoke(store: LocalSessionStore, clock: StillClock, *names: str) -> No
         await store.revoke(name, at=clock.now())
 
 
+def marks_of(token: str) -> dict[str, str]:
+    claims = jwt.decode(token, options={"verify_signature": False})
+    return {name: claims[name] for name in ("sid", "jti")}
+
+
 async def test_another_programs_token_is_not_ours_to_withdraw(here: Replica) -> None:
     """Whatever its `sid`, or without one; also while the stores are away."""
     assert [here.revocations.withdrawn(marks) for marks in ({}, {"sid": "s-1"}, {"jti": "x"})] == [False] * 3
+
+
+async def test_revocations_that_are_too_old_are_not_relied_on(here: Replica, clock: StillClock) -> None:
+    """Though the keys are fresh: a session may have been revoked since."""
+    _, record = here.locksmith.cut(name="n", user_id="ada", roles=["user"])
+    await here.locksmith.add(record)
+    marks = marks_of((await here.sessions.begin(record.id)).access_token)
+    assert not here.revocations.withdrawn(marks)
+    clock.pass_time(FAST.stale_after + 1)
+    await here.ring.refresh()
+    with pytest.raises(DependencyDown):
+        here.revocations.withdrawn(marks)
 
 
 async def test_a_session_of_a_key_that_is_gone_does_not_stand(here: Replica, clock: StillClock) -> None:

@@ -18,6 +18,7 @@ ROW: dict[str, Any] = {
     "attributes": '{"clearance_level": 2}',
     "created_at": 1,
     "created_by": "",
+    "replaced_by": "",
     "expires_at": None,
     "revoked_at": None,
     "last_used_at": 2.5,
@@ -51,6 +52,7 @@ def test_a_sound_row_is_read() -> None:
         ("created_at", "today"),
         ("expires_at", "never"),
         ("expires_at", float("nan")),
+        ("expires_at", 1e300),
         ("revoked_at", b""),
     ],
 )

@@ -1,14 +1,16 @@
 """Sessions: begun with a key, renewed once a token, and ended for good."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
 from bullpen.errors import DependencyDown, Unauthenticated
-from bullpen.security.authentication import ApiKey, Grant, KeyRecord
+from bullpen.security.authentication import ApiKey, Grant, KeyRecord, News
 from bullpen.security.authentication.local import LocalKeyStore, LocalSessionStore
 from bullpen.security.authentication.opaque import RefreshToken
+from bullpen.security.authentication.ports import RefreshRecord, Revocation
 from tests.stubs import tokens
 from tests.stubs.clock import StillClock
 from tests.stubs.sessions import Replica, replica
@@ -103,8 +105,20 @@ async def test_a_spent_token_that_comes_again_ends_the_session(here: Replica) ->
     assert await refused(here, second.refresh_token) == "token_invalid"
 
 
-async def test_one_token_sent_twice_at_once_ends_the_session(here: Replica) -> None:
+class Meeting(LocalSessionStore):
+    """Lets everybody find the token before the first exchanges it, as a database would."""
+
+    async def find(self, token_id: str) -> RefreshRecord | None:
+        found = await super().find(token_id)
+        await asyncio.sleep(0)
+        return found
+
+
+@pytest.mark.parametrize("store", [LocalSessionStore, Meeting])
+async def test_one_token_sent_twice_at_once_ends_the_session(clock: StillClock, store: type[LocalSessionStore]) -> None:
     """One of the two is served, and it does not help: a client must never send one twice."""
+    here = replica(clock, sessions=store())
+    await here.look()
     first = await begun(here)
     answers = await asyncio.gather(
         *(here.sessions.refresh(first.refresh_token) for _ in range(5)), return_exceptions=True
@@ -170,6 +184,17 @@ async def test_a_token_never_grants_more_than_its_key_does_now(clock: StillClock
     assert (await here.sessions.refresh(grant.refresh_token)).caller.roles == {"user"}
 
 
+async def test_others_hear_of_a_revocation(clock: StillClock) -> None:
+    """So that they need not wait for their next look."""
+    news, heard = News(), list[None]()
+    here = replica(clock, news=news)
+    await here.look()
+    grant = await begun(here)
+    news.subscribe(lambda: heard.append(None))
+    await here.sessions.revoke(grant.session)
+    assert len(heard) == 1
+
+
 async def test_another_replica_knows_after_its_next_look(clock: StillClock) -> None:
     """What is revoked here is refused there, also with a token it has accepted before."""
     keys, sessions = LocalKeyStore(), LocalSessionStore()
@@ -207,7 +232,7 @@ async def test_a_guessed_secret_ends_no_session(here: Replica) -> None:
     assert known is not None
     guessed = RefreshToken(known.id, RefreshToken.generate().secret).text
     assert await refused(here, guessed) == "token_invalid"
-    assert await here.sessions.session_of(guessed) is None
+    assert await here.sessions.holding(guessed) is None
     assert not await closed(here, grant)
 
 
@@ -218,13 +243,30 @@ async def test_an_api_key_is_no_refresh_token(here: Replica) -> None:
         assert await refused(here, text) == "token_invalid"
 
 
-async def test_either_token_tells_its_session(here: Replica) -> None:
+async def test_either_token_tells_its_session_and_whose_it_is(here: Replica) -> None:
     """To whoever wants to end it; nothing else does."""
     grant = await begun(here)
-    told = [await here.sessions.session_of(text) for text in (grant.access_token, grant.refresh_token)]
-    assert told == [grant.session] * 2
-    foreign = tokens.token(sid="another-programs", iat=None)
-    assert [await here.sessions.session_of(text) for text in ("", "nonsense", "br_1", foreign)] == [None] * 4
+    told = [await here.sessions.holding(text) for text in (grant.access_token, grant.refresh_token)]
+    assert told == [(grant.session, grant.caller)] * 2
+    foreign = tokens.token(sid="another-programs")
+    assert [await here.sessions.holding(text) for text in ("", "nonsense", "br_1", foreign)] == [None] * 4
+
+
+async def test_nothing_hangs_on_a_key_that_opens_nothing(here: Replica) -> None:
+    """There is nothing left to revoke, so nobody is told whose the session was."""
+    grant = await begun(here)
+    await here.locksmith.revoke(grant.session.split("_")[1])
+    assert await here.sessions.holding(grant.access_token) is None
+    assert await here.sessions.holding(grant.refresh_token) is None
+
+
+async def test_a_token_that_cannot_be_checked_is_not_taken_for_a_bad_one(here: Replica, clock: StillClock) -> None:
+    """Whoever wants to end a session must not be told that it has ended when nobody could look."""
+    grant = await begun(here)
+    clock.pass_time(31)  # longer than what was seen last stands
+    for text in (grant.access_token, grant.refresh_token):
+        with pytest.raises(DependencyDown):
+            await here.sessions.holding(text)
 
 
 async def test_a_refresh_token_of_the_secret_before_is_exchanged(clock: StillClock) -> None:
@@ -251,6 +293,7 @@ async def test_what_has_expired_is_removed(clock: StillClock) -> None:
     old = await begun(here)
     clock.pass_time(WEEK + 1)
     await here.look()
+    assert await here.sessions.prune() == 0, "Another replica's clock may be behind."
     new = await begun(here)
     clock.pass_time(2 * HOUR)
     await here.look()
@@ -274,3 +317,26 @@ async def test_a_store_that_is_away_ends_nothing(clock: StillClock) -> None:
     with pytest.raises(DependencyDown):
         await here.sessions.refresh(grant.refresh_token)
     assert not await closed(here, grant)
+
+
+async def test_a_thief_is_on_record_though_the_store_goes_away(clock: StillClock) -> None:
+    """Once the session is revoked the answer says why, whether or not this process can look at it again."""
+
+    class Leaving(LocalSessionStore):
+        here = True
+
+        async def revoke(self, session: str, *, at: float) -> bool:
+            done = await super().revoke(session, at=at)
+            self.here = False
+            return done
+
+        async def revocations(self, *, after: int, since: float) -> Sequence[Revocation]:
+            if not self.here:
+                raise DependencyDown("It is away.")
+            return await super().revocations(after=after, since=since)
+
+    here = replica(clock, sessions=Leaving())
+    await here.look()
+    grant = await begun(here)
+    await here.sessions.refresh(grant.refresh_token)
+    assert await refused(here, grant.refresh_token) == "token_reused"

@@ -14,7 +14,7 @@ from bullpen.security.authorization.cedar import CedarPolicy
 from bullpen.security.authorization.document import policies_of
 from bullpen.security.authorization.permission import covers
 from bullpen.security.authorization.ports import HOUSE, Decision, Resource
-from tests.stubs.policy import asking, policy_of, shipped
+from tests.stubs.policy import allows, asking, policy_of, shipped
 
 SEEDS: Mapping[str, tuple[str, ...]] = {
     "admin": ("*",),
@@ -45,10 +45,11 @@ NAMES = st.sampled_from(["acme", "globex", "default", "ann", "bob", ""])
 POLICY = shipped()
 ANNS = Resource("session", "1", tenant="acme", owner="ann")
 BOBS = ANNS._replace(owner="bob")
+CLEARED = asking("developer", attributes={"clearance_level": 2})
 
 
 def allowed(caller: Caller, permission: str, resource: Resource = HOUSE, policy: CedarPolicy = POLICY) -> bool:
-    return policy.allows(caller, permission, resource)
+    return allows(policy, caller, permission, resource)
 
 
 @pytest.mark.parametrize(("role", "asked"), [*product(SEEDS, ASKED)])
@@ -92,9 +93,9 @@ def test_no_file_lifts_the_wall_between_tenants() -> None:
     """A file that permits everything to everybody does so inside the tenant."""
     policy = policy_of('@id("open") permit (principal, action, resource);')
 
-    assert policy.allows(asking(), "anything", ANNS)
-    assert not policy.allows(asking(tenant="globex"), "anything", ANNS)
-    assert not policy.allows(asking("admin"), "audit:read:house")
+    assert allows(policy, asking(), "anything", ANNS)
+    assert not allows(policy, asking(tenant="globex"), "anything", ANNS)
+    assert not allows(policy, asking("admin"), "audit:read:house")
 
 
 @pytest.mark.parametrize(
@@ -195,10 +196,13 @@ def test_advanced_agents_need_a_clearance_of_two(level: object, *, expected: boo
             HOUSE,
             Decision(allowed=False, rules=("advanced-needs-clearance",), by_attributes=True),
         ),
+        (CLEARED, "agent:execute:advanced", HOUSE, Decision(allowed=True, rules=("developer",), by_attributes=True)),
+        (CLEARED, "agent:execute:basic", HOUSE, Decision(allowed=True, rules=("developer",))),
+        (asking("admin"), "agent:execute:advanced", HOUSE, Decision(allowed=True, rules=("admin",))),
     ],
 )
 def test_a_decision_names_its_rules(caller: Caller, asked: str, thing: Resource, expected: Decision) -> None:
-    """And says whether attributes, ownership among them, or the role alone decided."""
+    """And says whether attributes, ownership too, or the role alone decided; a clearance did if it was needed."""
     assert POLICY.decide(caller, asked, thing) == expected
 
 
@@ -206,8 +210,8 @@ def test_mfa_is_an_attribute() -> None:
     """A policy can ask for more than one factor."""
     policy = policy_of('@id("a") permit (principal, action, resource) when { principal.mfa };')
 
-    assert policy.allows(asking(factors=frozenset({"pwd", "mfa"})), "x")
-    assert not policy.allows(asking(factors=frozenset({"pwd"})), "x")
+    assert allows(policy, asking(factors=frozenset({"pwd", "mfa"})), "x")
+    assert not allows(policy, asking(factors=frozenset({"pwd"})), "x")
 
 
 def test_an_attribute_without_a_place_of_its_own_is_a_tag() -> None:
@@ -216,9 +220,9 @@ def test_an_attribute_without_a_place_of_its_own_is_a_tag() -> None:
         '@id("a") permit (principal, action, resource) when '
         '{ principal.hasTag("floor") && principal.getTag("floor") == "7" };'
     )
-    assert policy.allows(asking(attributes={"floor": 7}), "x")
-    assert not policy.allows(asking(attributes={"floor": 8}), "x")
-    assert not policy.allows(asking(), "x")
+    assert allows(policy, asking(attributes={"floor": 7}), "x")
+    assert not allows(policy, asking(attributes={"floor": 8}), "x")
+    assert not allows(policy, asking(), "x")
 
 
 def test_rules_may_name_one_user_and_one_thing() -> None:
@@ -233,17 +237,17 @@ def test_rules_may_name_one_user_and_one_thing() -> None:
         """
     )
     coder = Resource("agent", "coder", tenant="acme")
-    assert policy.allows(asking(), "x", coder)
-    assert not policy.allows(asking(user_id="bob"), "x", coder)
-    assert not policy.allows(asking(), "x", coder._replace(id="writer"))
-    assert not policy.allows(asking(), "x", coder._replace(kind="team"))
-    assert not policy.allows(asking(tenant="globex"), "x", coder._replace(tenant="globex"))
-    assert [policy.allows(asking(), "x", ANNS._replace(kind="note", owner=who)) for who in ("ann", "bob")] == [
+    assert allows(policy, asking(), "x", coder)
+    assert not allows(policy, asking(user_id="bob"), "x", coder)
+    assert not allows(policy, asking(), "x", coder._replace(id="writer"))
+    assert not allows(policy, asking(), "x", coder._replace(kind="team"))
+    assert not allows(policy, asking(tenant="globex"), "x", coder._replace(tenant="globex"))
+    assert [allows(policy, asking(), "x", ANNS._replace(kind="note", owner=who)) for who in ("ann", "bob")] == [
         True,
         False,
     ]
-    assert policy.allows(asking(), "x", ANNS._replace(owner="zoe"))
-    assert not policy.allows(asking(), "x", ANNS._replace(owner="zoe", tenant=None))
+    assert allows(policy, asking(), "x", ANNS._replace(owner="zoe"))
+    assert not allows(policy, asking(), "x", ANNS._replace(owner="zoe", tenant=None))
 
 
 @settings(deadline=None)
@@ -275,9 +279,9 @@ def test_another_user_does_not_get_the_answer_of_the_first() -> None:
     naming = policy_of('@id("a") permit (principal == User::"acme/ann", action, resource);')
 
     for policy in (naming, shipped()):
-        assert policy.allows(asking("user"), "agent:read", ANNS)
-        assert not policy.allows(asking("user", user_id="bob"), "agent:read", ANNS)
-        assert not policy.allows(asking("user", tenant="globex"), "agent:read", ANNS)
+        assert allows(policy, asking("user"), "agent:read", ANNS)
+        assert not allows(policy, asking("user", user_id="bob"), "agent:read", ANNS)
+        assert not allows(policy, asking("user", tenant="globex"), "agent:read", ANNS)
 
 
 def test_a_truth_value_is_not_remembered_as_the_number_it_equals() -> None:
@@ -286,19 +290,19 @@ def test_a_truth_value_is_not_remembered_as_the_number_it_equals() -> None:
         '@id("a") permit (principal, action, resource) when '
         "{ principal has clearance_level && principal.clearance_level >= 1 };"
     )
-    assert policy.allows(asking(attributes={"clearance_level": 1}), "x")
-    assert not policy.allows(asking(attributes={"clearance_level": True}), "x")
+    assert allows(policy, asking(attributes={"clearance_level": 1}), "x")
+    assert not allows(policy, asking(attributes={"clearance_level": True}), "x")
 
 
 def test_new_policies_decide_from_the_next_question_on() -> None:
     """Nothing remembered outlives the policies it came from."""
     policy = shipped()
-    assert not policy.allows(asking("user"), "agent:create")
+    assert not allows(policy, asking("user"), "agent:create")
 
     policy.replace(policies_of('@id("a") permit (principal in Role::"user", action, resource);'))
 
-    assert policy.allows(asking("user"), "agent:create")
-    assert not policy.allows(asking("admin"), "agent:create")
+    assert allows(policy, asking("user"), "agent:create")
+    assert not allows(policy, asking("admin"), "agent:create")
     assert policy.policies.roles == ("user",)
 
 
@@ -306,7 +310,7 @@ def test_ten_thousand_strangers_are_not_remembered() -> None:
     """What is kept is bounded, and equal callers share what is kept."""
     policy = shipped()
     for number in range(10_000):
-        assert policy.allows(asking("user", user_id=f"u{number}"), "agent:read:own")
+        assert allows(policy, asking("user", user_id=f"u{number}"), "agent:read:own")
     assert remembered(policy) == 1
     for number in range(5_000):
         policy.decide(asking("user", tenant=f"t{number}"), "agent:read")
@@ -328,9 +332,9 @@ def test_an_evaluation_that_fails_refuses() -> None:
         when { principal has clearance_level && principal.clearance_level + 1 == 0 };
         """
     )
-    assert policy.allows(asking(attributes={"clearance_level": 1}), "x")
+    assert allows(policy, asking(attributes={"clearance_level": 1}), "x")
     with capture_logs() as logs:
-        assert not policy.allows(asking(attributes={"clearance_level": 2**63 - 1}), "x")
+        assert not allows(policy, asking(attributes={"clearance_level": 2**63 - 1}), "x")
     assert [(one["event"], one["permission"]) for one in logs] == [("policy_failed", "x")]
     assert "overflow" in logs[0]["problems"][0]
 

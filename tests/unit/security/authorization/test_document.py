@@ -11,7 +11,7 @@ from bullpen.security.authorization.document import FILE, LARGEST, built_in, pol
 from bullpen.stores import FileWatch
 from bullpen.telemetry import Metrics
 from tests.stubs.pages import PROJECT
-from tests.stubs.policy import asking
+from tests.stubs.policy import allows, asking
 
 RULE = '@id("a") permit (principal in Role::"a", action, resource);'
 
@@ -90,7 +90,7 @@ def test_a_changed_file_decides_and_one_that_is_broken_or_gone_does_not(tmp_path
         metrics=Metrics(),
         rejected=lambda problems: refused.append(len(problems)),
     )
-    assert (policy.allows(asking("a"), "x"), policy.allows(asking("b"), "x")) == (True, False)
+    assert (allows(policy, asking("a"), "x"), allows(policy, asking("b"), "x")) == (True, False)
 
     for broken in (f"{RULE} permit;", "", f"{RULE} {RULE} {RULE}"):
         path.write_text(broken)
@@ -98,8 +98,8 @@ def test_a_changed_file_decides_and_one_that_is_broken_or_gone_does_not(tmp_path
     path.unlink()
     assert not watch.look()
     assert refused == [1, 1, 2, 1]
-    assert (policy.allows(asking("a"), "x"), policy.allows(asking("b"), "x")) == (True, False)
+    assert (allows(policy, asking("a"), "x"), allows(policy, asking("b"), "x")) == (True, False)
 
     path.write_text(RULE.replace('"a"', '"b"'))
     assert watch.look()
-    assert (policy.allows(asking("a"), "x"), policy.allows(asking("b"), "x")) == (False, True)
+    assert (allows(policy, asking("a"), "x"), allows(policy, asking("b"), "x")) == (False, True)

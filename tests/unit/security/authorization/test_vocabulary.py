@@ -3,7 +3,7 @@
 import pytest
 
 from bullpen.security.authorization.cedar import violations
-from bullpen.security.authorization.vocabulary import ATTRIBUTES, TYPES, is_permission, meant, schema_with
+from bullpen.security.authorization.vocabulary import ATTRIBUTES, TYPES, is_permission, schema_with
 
 
 def test_the_schema_has_what_the_vocabulary_says() -> None:
@@ -30,9 +30,3 @@ def test_any_permission_is_an_action() -> None:
 def test_a_permission_is_words_and_colons(text: str, *, expected: bool) -> None:
     """Everything else would silently permit nothing."""
     assert is_permission(text) is expected
-
-
-def test_only_a_near_word_is_meant() -> None:
-    """A guess that is far off would mislead."""
-    assert meant("clearence_level", ATTRIBUTES) == " Did you mean `clearance_level`?"
-    assert meant("shoe_size", ATTRIBUTES) == ""

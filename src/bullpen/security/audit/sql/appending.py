@@ -4,19 +4,22 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bullpen.clock import Clock
 from bullpen.outbox import Fact
-from bullpen.security.audit.chain import CHECKPOINT_EVERY
+from bullpen.security.audit.chain import CHECKPOINT_EVERY, Entry
 from bullpen.security.audit.drafts import Draft, drafted
 from bullpen.security.audit.events import EventType
 from bullpen.security.audit.notary import Checkpoint, CheckpointKind, Notary
-from bullpen.security.audit.sql.heads import Tail, found, keep, locked, move, renew
+from bullpen.security.audit.personal import Part
+from bullpen.security.audit.sql.heads import Tail, found, keep, locked, move, passed, renew
+from bullpen.security.audit.sql.rows import had, insert
 from bullpen.security.audit.sql.tables import HEADS, PERSONAL, ROWS
 from bullpen.stores import sql_errors
 from bullpen.stores.sql import IMMEDIATE
@@ -26,10 +29,9 @@ __all__ = ["Appending"]
 
 _log = structlog.get_logger("bullpen.audit")
 
-_TOGETHER: Final = 500
-"""Ids asked for in one statement: every database has a bound."""
-
 _KNOWN: Final = frozenset(EventType)
+_SEALED: Final = 100
+_BROKEN: Final = "Its rows or its head were changed by other hands. Verify it; the place of the break stays visible."
 
 
 class Appending:
@@ -56,55 +58,78 @@ class Appending:
         self._tell(signed)
 
     async def seal(self) -> int:
-        """See `Upkeep.seal`."""
+        """See `Upkeep.seal`. Some hundred chains at a time, so that nothing else waits for all of them."""
+        number, last = 0, ""
+        while grown := await self._grown(after=last):
+            number, last = number + await self._seal(grown), grown[-1]
+        with sql_errors():
+            more = 1
+            while more:
+                async with self._engine.begin() as connection:
+                    more = await renew(connection, self._notary)
+        return number
+
+    async def _grown(self, *, after: str) -> Sequence[str]:
+        """Some tenants whose chains have grown since they were signed, in order."""
+        grown = select(HEADS.c.tenant).where(HEADS.c.number > HEADS.c.signed_number, HEADS.c.tenant > after)
+        with sql_errors():
+            async with self._engine.connect() as connection:
+                found = await connection.execute(grown.order_by(HEADS.c.tenant).limit(_SEALED))
+                return found.scalars().all()
+
+    async def _seal(self, tenants: Sequence[str]) -> int:
         with sql_errors():
             async with self._engine.begin() as connection:
-                grown = select(HEADS.c.tenant).where(HEADS.c.number > HEADS.c.signed_number)
-                tails = await locked(connection, (await connection.execute(grown)).scalars().all())
+                tails = await locked(connection, tenants)
                 signed = [self._sign(tail) for tail in tails.values() if tail.number > tail.signed_number]
                 await keep(connection, signed)
                 if signed:
                     await move(connection, tails.values())
-                while await renew(connection, self._notary):
-                    pass
         self._tell(signed)
         return len(signed)
 
     async def _write(self, by_tenant: Mapping[str, Sequence[Draft]]) -> tuple[Counter[str], list[Checkpoint]]:
+        try:
+            return await self._append(by_tenant)
+        except IntegrityError:
+            # Somebody changed a head, or put a row where ours belongs. Nobody else's events must wait for that.
+            return await self._append(by_tenant, passing=True)
+
+    async def _append(
+        self, by_tenant: Mapping[str, Sequence[Draft]], *, passing: bool = False
+    ) -> tuple[Counter[str], list[Checkpoint]]:
         async with self._engine.begin() as connection:
             tails = await locked(connection, by_tenant.keys())
             if len(tails) == len(by_tenant):
+                for tail in await passed(connection, tails.values()) if passing else ():
+                    _log.error("audit_chain_broken", tenant=tail.tenant, goes_on_after=tail.number, remedy=_BROKEN)
                 return await self._extend(connection, by_tenant, tails)
         # In a transaction of its own: who waits for a new chain while holding others could wait in a circle.
         async with self._engine.begin() as connection:
             await found(connection, by_tenant.keys() - tails.keys())
-        return await self._write(by_tenant)
+        return await self._append(by_tenant, passing=passing)
 
     async def _extend(
         self, connection: AsyncConnection, by_tenant: Mapping[str, Sequence[Draft]], tails: Mapping[str, Tail]
     ) -> tuple[Counter[str], list[Checkpoint]]:
-        had = await _had(connection, [draft.id for drafts in by_tenant.values() for draft in drafts])
-        rows: list[dict[str, Any]] = []
-        parts: list[dict[str, Any]] = []
+        known = await had(connection, [draft.id for drafts in by_tenant.values() for draft in drafts])
+        rows: list[Entry] = []
+        parts: list[Part] = []
         signed: list[Checkpoint] = []
         for tenant, drafts in by_tenant.items():
-            fresh = list(_fresh(drafts, had))
-            signed += self._grow(tails[tenant], fresh, rows, parts)
+            signed += self._grow(tails[tenant], list(_fresh(drafts, known)), rows, parts)
         if rows:
-            await connection.execute(ROWS.insert(), rows)
+            await insert(connection, ROWS, rows)
+            await insert(connection, PERSONAL, parts)
             await move(connection, tails.values())
-        if parts:
-            await connection.execute(PERSONAL.insert(), parts)
-        await keep(connection, signed)
-        return Counter(row["type"] for row in rows), signed
+            await keep(connection, signed)
+        return Counter(row.type for row in rows), signed
 
-    def _grow(
-        self, tail: Tail, drafts: Sequence[Draft], rows: list[dict[str, Any]], parts: list[dict[str, Any]]
-    ) -> Iterator[Checkpoint]:
+    def _grow(self, tail: Tail, drafts: Sequence[Draft], rows: list[Entry], parts: list[Part]) -> Iterator[Checkpoint]:
         for draft in drafts:
             row = draft.placed(tail.number + 1, tail.hash)
-            rows.append(row._asdict())
-            parts.extend(part._asdict() for part in draft.personal(row.number))
+            rows.append(row)
+            parts += draft.personal(row.number)
             tail.number, tail.hash = row.number, row.hash
             if row.number % CHECKPOINT_EVERY == 0:
                 yield self._sign(tail)
@@ -129,18 +154,9 @@ def _by_tenant(drafts: Sequence[Draft]) -> dict[str, list[Draft]]:
     return by_tenant
 
 
-async def _had(connection: AsyncConnection, ids: Sequence[str]) -> set[str]:
-    """Those of the ids that are in some chain already."""
-    had: set[str] = set()
-    for start in range(0, len(ids), _TOGETHER):
-        asked = select(ROWS.c.id).where(ROWS.c.id.in_(ids[start : start + _TOGETHER]))
-        had.update((await connection.execute(asked)).scalars())
-    return had
-
-
-def _fresh(drafts: Sequence[Draft], had: set[str]) -> Iterator[Draft]:
+def _fresh(drafts: Sequence[Draft], known: set[str]) -> Iterator[Draft]:
     """Those not had before, each once."""
     for draft in drafts:
-        if draft.id not in had:
-            had.add(draft.id)
+        if draft.id not in known:
+            known.add(draft.id)
             yield draft

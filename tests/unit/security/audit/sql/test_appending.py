@@ -33,3 +33,11 @@ async def test_a_checkpoint_is_told_in_the_log(tmp_path: Path) -> None:
         newest = (await log.entries(Wanted(tenant="acme"))).records[0].entry
     (line,) = [line for line in logged if line["event"] == "audit_checkpoint"]
     assert (line["tenant"], line["number"], line["hash"]) == ("acme", 3, newest.hash)
+
+
+async def test_hundreds_of_chains_are_signed(tmp_path: Path) -> None:
+    """All that have grown, each once, whatever their number."""
+    async with a_trail(tmp_path, sign_after=1e12) as (log, _):
+        await log.deliver([fact(number, tenant=f"tenant-{number}") for number in range(250)])
+        assert await log.seal() == 250
+        assert await log.seal() == 0

@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from bullpen.security.audit.chain import GENESIS
 from bullpen.security.audit.notary import Checkpoint, CheckpointKind, Notary
-from bullpen.security.audit.sql.heads import Tail, found, keep, locked, move, renew
+from bullpen.security.audit.sql.heads import Tail, found, keep, locked, move, passed, renew
 from bullpen.security.audit.sql.tables import CHECKPOINTS
 from tests.stubs.trail import NOTARY, trail_tables
 
@@ -51,3 +51,21 @@ async def test_what_an_older_secret_signed_is_signed_again(tmp_path: Path) -> No
         assert await renew(connection, renewed) == 0
         left = await connection.execute(select(CHECKPOINTS).order_by(CHECKPOINTS.c.tenant))
         assert [Checkpoint(*row) for row in left] == [renewed.sign("acme", 5, GENESIS, at=1.5, kind="mark"), forged]
+
+
+async def test_a_stub_is_checkpoint_enough(tmp_path: Path) -> None:
+    """Signing the row that everything was pruned up to leaves the stub, and what the chain begins after."""
+    stub = NOTARY.sign("acme", 7, GENESIS, at=1.0, kind="stub")
+    async with trail_tables(tmp_path) as engine, engine.begin() as connection:
+        await keep(connection, [stub])
+        await keep(connection, [NOTARY.sign("acme", 7, GENESIS, at=2.0, kind="tail")])
+        assert [Checkpoint(*row) for row in await connection.execute(select(CHECKPOINTS))] == [stub]
+
+
+async def test_ends_are_passed_only_when_something_stands_beyond(tmp_path: Path) -> None:
+    """The number moves to the furthest there is, the hash does not; a chain with nothing beyond stays."""
+    async with trail_tables(tmp_path) as engine, engine.begin() as connection:
+        await keep(connection, [NOTARY.sign("acme", 9, GENESIS, at=1.0, kind="tail")])
+        acme, zeta = Tail("acme", 7, "a" * 64, 0, 0.0), Tail("zeta", 7, "b" * 64, 0, 0.0)
+        assert await passed(connection, [acme, zeta]) == [Tail("acme", 9, "a" * 64, 0, 0.0)]
+        assert zeta.number == 7

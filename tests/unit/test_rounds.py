@@ -6,7 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bullpen.errors import DependencyDown
-from bullpen.security.authentication.rounds import Rounds
+from bullpen.rounds import Rounds
 
 
 class Work:
@@ -60,3 +60,13 @@ async def test_closing_ends_it() -> None:
     await rounds.aclose()
     await rounds.aclose()
     assert [task for task in asyncio.all_tasks() if task.get_name() == "work"] == []
+
+
+async def test_work_need_not_wait() -> None:
+    """What is no coroutine is called, and that is all."""
+    done = asyncio.Event()
+    rounds = Rounds(done.set, every=0.001, name="work")
+    rounds.start()
+    async with asyncio.timeout(10):
+        await done.wait()
+    await rounds.aclose()

@@ -1,7 +1,8 @@
 """What is done again and again in the background, until it is closed."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from inspect import isawaitable
 
 import structlog
 
@@ -9,7 +10,7 @@ from bullpen.errors import DependencyDown
 
 __all__ = ["Rounds"]
 
-_log = structlog.get_logger("bullpen.authentication")
+_log = structlog.get_logger("bullpen.rounds")
 
 
 class Rounds:
@@ -19,11 +20,11 @@ class Rounds:
     defect, and logged with its traceback.
     """
 
-    def __init__(self, work: Callable[[], Awaitable[object]], *, every: float, name: str) -> None:
+    def __init__(self, work: Callable[[], object], *, every: float, name: str) -> None:
         """Begins with `start`.
 
         Args:
-            work: What is done.
+            work: What is done; awaited where that is to be.
             every: Pause before each time, seconds.
             name: Of the task, and in the log.
         """
@@ -54,7 +55,9 @@ class Rounds:
         while True:
             await self._pause()
             try:
-                await self._work()
+                done = self._work()
+                if isawaitable(done):
+                    await done
             except DependencyDown:
                 _log.debug("round_failed", round=self._name, exc_info=True)
             except Exception:  # noqa: BLE001 -- a defect met once must not end what a process relies on for weeks
