@@ -59,9 +59,7 @@ class OutboxTable:
             Misconfigured: It is another database.
         """
         if engine.dialect.name != "postgresql":
-            raise Misconfigured(
-                "AUDIT__DURABILITY: `shared` needs a PostgreSQL DATABASE_URL. Set `process` or `disk`."
-            )
+            raise Misconfigured("AUDIT__DURABILITY: `shared` needs a PostgreSQL DATABASE_URL. Set `process` or `disk`.")
         self._engine = engine
         # One statement is one transaction, and BEGIN and COMMIT would be two more round trips.
         self._single = engine.execution_options(isolation_level="AUTOCOMMIT")

@@ -211,18 +211,32 @@ async def test_a_secret_that_would_not_have_started_is_not_taken(tmp_path: Path)
 
 
 async def test_a_secret_before_this_one_still_opens(tmp_path: Path) -> None:
-    """After a restart with a new one: keys and tokens of the one before are known by `API_SECRET_KEY_PREVIOUS`."""
+    """After a restart with a new one: what the one before has signed is known by `API_SECRET_KEY_PREVIOUS`."""
     cluster: dict[str, Any] = {"exposed": True, "model_name": "offline"}
     async with opened(tmp_path, **cluster, api_secret_key=SECRET) as services:
         key = await key_of(services, "user")
         token = (await services.sessions.begin(key.split("_")[1])).access_token
+        services.audit.record(EventType.SETTINGS_CHANGED)
+        await services.audit.commit()
     async with opened(tmp_path, **cluster, api_secret_key=OTHER, api_secret_key_previous=SECRET) as services:
         for bearer in (key, token):
             assert (await services.authenticator.authenticate(bearer=bearer)).user_id == "ann"
+        assert (await services.audit_log.verify(HOUSE)).signed == 1
     async with opened(tmp_path, **cluster, api_secret_key=OTHER) as services:
         for bearer in (key, token):
             with pytest.raises(Unauthenticated):
                 await services.authenticator.authenticate(bearer=bearer)
+
+
+async def test_it_is_known_when_a_key_was_used_last(tmp_path: Path) -> None:
+    """At the latest when the server ends."""
+    async with opened(tmp_path) as services:
+        key = await key_of(services, "user")
+        await services.authenticator.authenticate(api_key=key)
+    async with opened(tmp_path) as services:
+        record = await services.locksmith.find(key.split("_")[1])
+        assert record is not None
+        assert record.last_used_at is not None
 
 
 async def test_each_process_keeps_its_part_of_the_limits(tmp_path: Path) -> None:
