@@ -12,7 +12,7 @@ import orjson
 import structlog
 
 from bullpen.caller import Caller
-from bullpen.security.authorization.permission import covering
+from bullpen.security.authorization.permission import ALL, covering
 from bullpen.security.authorization.policies import Policies, Rule
 from bullpen.security.authorization.ports import HOUSE, Decision, Resource
 
@@ -114,6 +114,10 @@ class _Edition:
         self.decided: Callable[[tuple[object, ...]], Decision] = lru_cache(_DECISIONS_KEPT)(self._decided)
         self._set = cedarpy.PolicySet.from_str(policies.text)
         self._rules = {rule.id: rule for rule in policies.rules}
+        # A rule about everything, such as the one about tenants, guards no permission in particular.
+        self._guarded = frozenset[str]().union(
+            *(rule.permissions for rule in policies.rules if rule.by_attributes and rule.effect == "forbid")
+        ) - {ALL}
 
     def _decided(self, members: tuple[object, ...]) -> Decision:
         return self._decide(_Question._make(members))
@@ -128,7 +132,7 @@ class _Edition:
         # Of several rules that permit, one that does so by the role alone would have been enough.
         enough = all if found.allowed else any
         looked = enough(rule.by_attributes or (bool(owned) and _own_only(rule, covered_by)) for rule in matched)
-        if found.allowed and not looked and self._is_guarded(covered_by | {asked}):
+        if found.allowed and not looked and self._guarded & (covered_by | {asked}):
             looked = not self._would_do_without(question)
         return Decision(found.allowed, tuple(sorted(rule.id for rule in matched)), bool(matched) and looked)
 
@@ -145,13 +149,6 @@ class _Edition:
             _log.warning("policy_failed", permission=asked, problems=[_last(one) for one in found.diagnostics.errors])
             return None
         return found
-
-    def _is_guarded(self, permissions: frozenset[str]) -> bool:
-        """Whether a rule on these looks at attributes to forbid."""
-        return any(
-            rule.by_attributes and rule.effect == "forbid" and rule.permissions & permissions
-            for rule in self._rules.values()
-        )
 
     def _would_do_without(self, question: _Question) -> bool:
         """Whether the caller would be allowed the same with no attributes at all."""
