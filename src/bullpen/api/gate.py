@@ -100,9 +100,9 @@ class Gate:
         self._refuse_guessing(origin, credential)
         async with self.doubting(request, credential):
             caller = await self._authenticator.authenticate(api_key=api_key, bearer=bearer)
-            self._ask_for_factors(caller, origin)
         self._recognised(caller, origin, credential)
         await self._enter(request, _subject(caller, origin), caller=caller, runs=runs)
+        self._ask_for_factors(caller, origin)
         if permission is not None:
             self._authority.require(caller, permission, resource)
         return caller
@@ -170,8 +170,13 @@ class Gate:
             )
 
     def _ask_for_factors(self, caller: Caller, origin: Origin) -> None:
-        if self._asks_for_factors is not None and self._asks_for_factors.match(origin.route):
+        if self._asks_for_factors is None or not self._asks_for_factors.match(origin.route):
+            return
+        try:
             require_factor(caller, acr_values=self._acr_values)
+        except Unauthenticated as error:
+            self._audit.record(EventType(error.event), caller, outcome="denied", details=error.facts)
+            raise
 
     def _recognised(self, caller: Caller, origin: Origin, credential: str) -> None:
         method = method_of(caller)

@@ -235,7 +235,8 @@ async def test_a_route_may_ask_for_a_second_factor() -> None:
             answer = await door.get("/thing", key)
             assert answer.status_code == 401
         assert 'acr_values="strong"' in answer.headers["WWW-Authenticate"]
-        assert door.types == ["authorization_denied"] * 3
+        assert door.types == ["api_key_auth_success", "authorization_denied"] * 3
+        assert {event.actor for event in door.events} == {"ann"}
         assert (await door.get("/security/keys", key)).status_code == 200
 
 

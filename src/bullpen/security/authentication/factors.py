@@ -39,6 +39,6 @@ def require_factor(caller: Caller, *, acr_values: Collection[str] = ()) -> None:
         "This needs a sign-in with more than one factor. Sign in again with a second factor and send the new token; "
         "an API key cannot do this.",
         event="authorization_denied",
-        facts={"user_id": caller.user_id, "reason": "second_factor_missing"},
+        facts={"reason": "second_factor_missing"},
         challenge=f'Bearer realm="bullpen", error="insufficient_user_authentication"{asked}',
     )

@@ -10,6 +10,7 @@ from bullpen.clock import Clock, SystemClock
 from bullpen.errors import DependencyDown
 from bullpen.rounds import Rounds
 from bullpen.security.authentication.news import News
+from bullpen.stores.patience import leavable
 
 __all__ = ["Mirror", "Pace"]
 
@@ -99,7 +100,7 @@ class Mirror(ABC):
         asked_at = self._clock.monotonic()
         try:
             async with asyncio.timeout(self._pace.patience), self._turn:
-                await self._load()
+                await leavable(self._load())
         except TimeoutError as error:
             raise DependencyDown("The key store does not answer. Try again in a moment.") from error
         self._fresh_at = asked_at

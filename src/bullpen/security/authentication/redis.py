@@ -1,7 +1,6 @@
 """The word that keys or sessions have changed, from every replica to every replica, by Redis' publish and subscribe."""
 
 import asyncio
-from contextlib import suppress
 from typing import Any, Final
 
 import structlog
@@ -66,8 +65,13 @@ class RedisNews(News):
 
     async def _keep_listening(self) -> None:
         while True:
-            with suppress(DependencyDown), redis_errors():
-                await self._listen()
+            try:
+                with redis_errors():
+                    await self._listen()
+            except DependencyDown:
+                pass  # whoever looks after Redis is told by its health
+            except Exception:  # noqa: BLE001 -- a defect must not end the listening of a process that lives for weeks
+                _log.exception("news_not_heard", remedy="Replicas notice by themselves within a second.")
             self.ready.clear()
             await asyncio.sleep(self._retry_after)
 

@@ -37,7 +37,7 @@ def test_one_factor_is_told_what_to_do() -> None:
         'Bearer realm="bullpen", error="insufficient_user_authentication", acr_values="a b"'
     )
     assert caught.value.event == "authorization_denied"
-    assert caught.value.facts == {"user_id": "u", "reason": "second_factor_missing"}
+    assert caught.value.facts == {"reason": "second_factor_missing"}
     with pytest.raises(Unauthenticated) as caught:
         require_factor(caller)
     assert "acr_values" not in caught.value.challenge
