@@ -40,7 +40,7 @@ async def open_turnstile(
     path = settings.config_dir / _FILE
     rules = load_rules(path, roles=roles())
     limiter = _limiter(stack, settings, secrets=secrets, metrics=metrics)
-    turnstile = Turnstile(policy=Policy(rules), limiter=limiter, metrics=metrics)
+    turnstile = Turnstile(policy=Policy(rules), limiter=limiter, metrics=metrics, is_shared=bool(settings.redis_url))
 
     def changed(found: Rules) -> None:
         turnstile.policy = Policy(found)

@@ -21,10 +21,12 @@ class Turnstile:
     Attributes:
         policy: What holds now; replacing it changes the limits of the next request.
         degraded: Whether this replica decided alone, the last time it was asked.
+        is_shared: Whether other replicas count with this one, so that the limiter has to be waited for.
     """
 
-    def __init__(self, *, policy: Policy, limiter: Limiter, metrics: Metrics) -> None:
+    def __init__(self, *, policy: Policy, limiter: Limiter, metrics: Metrics, is_shared: bool = False) -> None:
         self.policy = policy
+        self.is_shared = is_shared
         self.degraded = False
         self._limiter = limiter
         self._limited = metrics.rate_limited_total

@@ -35,6 +35,11 @@ class Visit:
             for verdict in self._verdicts
         )
 
+    @property
+    def waits(self) -> bool:
+        """Whether `leave` asks somebody outside this process, and so may take its time."""
+        return self._turnstile.is_shared
+
     def add(self, verdict: Verdict) -> None:
         """The request was let in for more, as a batch is once its items are counted."""
         self._verdicts.append(verdict)

@@ -82,3 +82,11 @@ async def test_a_redis_that_fails_is_told() -> None:
     shared.mood = "failing"
     with pytest.raises(DependencyDown):
         await visit.leave()
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+async def test_only_a_shared_limiter_is_waited_for(is_shared: bool) -> None:
+    """In this process alone a visit ends at once; over replicas somebody else has to be told."""
+    rules = Policy(Rules(levels={"user": Rule(concurrent=1)}))
+    gate = Turnstile(policy=rules, limiter=LocalLimiter(clock=StillClock()), metrics=Metrics(), is_shared=is_shared)
+    assert Visit(gate, await gate.enter(ADA)).waits is is_shared

@@ -104,7 +104,7 @@ class Arrival:
             await self._refuse(refusal, scope, receive, send_guarded)
         finally:
             self._written_down(scope, status, time.monotonic() - started)
-            self._left(state)
+            await self._left(state)
 
     @staticmethod
     async def _refuse(refusal: BullpenError, scope: Scope, receive: Receive, send: Send) -> None:
@@ -115,12 +115,16 @@ class Arrival:
             scope["state"]["trail"].abandon()
             await problem_response(error, scope=scope)(scope, receive, send)
 
-    def _left(self, state: dict[str, Any]) -> None:
-        """Ends what the gate began. In a task of its own, for this one may be cancelled."""
+    async def _left(self, state: dict[str, Any]) -> None:
+        """Ends what the gate began. What waits does so in a task of its own, for this one may be cancelled."""
         if "trail" in state and state["trail"].pending:
             self._last(state["trail"].commit())
-        if "visit" in state and state["visit"].holds:
+        if "visit" not in state or not state["visit"].holds:
+            return
+        if state["visit"].waits:
             self._last(state["visit"].leave())
+        else:
+            await state["visit"].leave()
 
     def _last(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
