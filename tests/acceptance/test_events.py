@@ -156,8 +156,11 @@ def crowded(scene: Scene) -> Caused:
     with scene.ada(user_id="alone", roles=["alone"]) as client:
         stalled = {"agent_type": "openai_stall_midstream", "task": TASK}
         with client.stream("POST", "/agent/execute", json=stalled, headers=EVENTS) as running:
-            next(events_of(running))
-            return known(client.get("/agents"), "alone", "denied", level="user-concurrent")
+            told = events_of(running)  # kept: without it the answer would be closed, and the run with it
+            next(told)
+            caused = known(client.get("/agents"), "alone", "denied", level="user-concurrent")
+            del told
+            return caused
 
 
 def refreshed(scene: Scene, *, times: int = 1) -> httpx.Response:

@@ -91,8 +91,10 @@ def test_streams_run_side_by_side(server: Server) -> None:
     """A stream that stalls holds up nobody else."""
     asked = {"agent_type": "openai_stall_midstream", "task": "Hello"}
     with server.client() as slow, slow.stream("POST", "/agent/execute", json=asked, headers=EVENTS) as response:
-        next(events_of(response))
+        told = events_of(response)  # kept: without it the answer would be closed
+        next(told)
         begun = time.monotonic()
         with server.client() as quick:
             assert stream(quick, "openai_stub")[-1].name == "done"
         assert time.monotonic() - begun < 5
+        del told

@@ -77,12 +77,12 @@ async def test_away_facts_go_to_the_folder_and_come_back_in_order(cable: Cable, 
             await outbox.append(facts(f"away-{number}"))
         assert outbox.degraded
         assert replica.gauge == 1
-        assert hearer.heard == ["before"]
+        assert hearer.order == ["before"]
         cable.plug()
         await until(lambda: not outbox.degraded)
         await outbox.append(facts("after"))
         await outbox.settle()
-        assert hearer.heard == ["before", *(f"away-{number}" for number in range(700)), "after"]
+        assert hearer.order == ["before", *(f"away-{number}" for number in range(700)), "after"]
         assert replica.gauge == 0
 
 
@@ -98,7 +98,7 @@ async def test_away_what_is_strict_is_refused(cable: Cable, hearer: Hearer, tmp_
         await until(lambda: not outbox.degraded)
         await outbox.append(facts("strict-again"), strict=True)
         await outbox.settle()
-    assert hearer.heard == ["lenient", "strict-again"]
+    assert hearer.order == ["lenient", "strict-again"]
 
 
 async def test_a_silent_database_is_waited_for_only_so_long(cable: Cable, hearer: Hearer, tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ async def test_a_silent_database_is_waited_for_only_so_long(cable: Cable, hearer
         cable.plug()
         await until(lambda: not outbox.degraded)
         await hearer.has("a", "b", "c")
-    assert list(dict.fromkeys(hearer.heard)) == ["before", "a", "b", "c"]
+    assert hearer.order == ["before", "a", "b", "c"]
 
 
 async def test_it_comes_back_under_load(cable: Cable, hearer: Hearer, tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ async def test_it_comes_back_under_load(cable: Cable, hearer: Hearer, tmp_path: 
         await outbox.append(facts("last"))
         await hearer.has(*appended[:-1], "last")
     recorded = set(appended[:-1])
-    assert [name for name in hearer.heard if name in recorded] == appended[:-1]
+    assert [name for name in hearer.order if name in recorded] == appended[:-1]
 
 
 async def test_what_could_not_be_brought_back_is_counted_at_the_end(
@@ -151,7 +151,7 @@ async def test_what_could_not_be_brought_back_is_counted_at_the_end(
     assert [entry["facts"] for entry in logged if entry["event"] == "outbox_left_behind"] == [3]
     async with Replica(cable.url, tmp_path, hearer):
         await hearer.has("a", "b", "c")
-    assert hearer.heard == ["a", "b", "c"]
+    assert hearer.order == ["a", "b", "c"]
 
 
 async def test_what_can_be_brought_back_is_before_the_end(cable: Cable, hearer: Hearer, tmp_path: Path) -> None:
@@ -183,7 +183,7 @@ async def test_a_folder_that_cannot_be_written_is_not_needed_until_it_is(
         await until(lambda: not outbox.degraded)
         await outbox.append(facts("c"))
         await outbox.settle()
-    assert hearer.heard == ["a", "c"]
+    assert hearer.order == ["a", "c"]
 
 
 async def test_a_replica_that_is_cut_off_while_it_delivers_is_replaced(
@@ -197,10 +197,10 @@ async def test_a_replica_that_is_cut_off_while_it_delivers_is_replaced(
         hearer = Hearer()
         async with Replica(tables_url, tmp_path / "two", hearer) as two:
             await two.append(facts("c"))
-            assert hearer.heard == []
+            assert hearer.order == []
             cable.unplug()
             await hearer.has("a", "b", "c")
-        assert hearer.heard == ["a", "b", "c"]
+        assert hearer.order == ["a", "b", "c"]
 
 
 class Held:

@@ -34,6 +34,11 @@ class Hearer:
         """Every id in the order it came, repetitions included."""
         return [name for batch in self.batches for name in batch]
 
+    @property
+    def order(self) -> list[str]:
+        """Every id in the order it came first: a connection that is cut in the middle of it may have it come again."""
+        return list(dict.fromkeys(self.heard))
+
     async def deliver(self, facts: Sequence[Fact]) -> None:
         names = [fact.id for fact in facts]
         self._news.set()

@@ -50,12 +50,7 @@ class Groups(Generic[_T]):
         self._waiting.append((item, done))
         self._wanted.set()
         if failed := await done:
-            detail = (
-                failed.detail
-                if isinstance(failed, BullpenError)
-                else "What happened could not be recorded. Try again in a moment."
-            )
-            raise DependencyDown(detail) from failed
+            raise DependencyDown(failed.detail if isinstance(failed, BullpenError) else _FAILED) from failed
 
     async def aclose(self) -> None:
         """Commits those who wait, takes no more, and stops."""
