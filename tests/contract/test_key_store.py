@@ -55,6 +55,15 @@ async def test_what_was_added_comes_back_whole(store: KeyStore) -> None:
     assert list(await store.load()) == [FULL, BARE]
 
 
+async def test_one_record_is_found_by_its_id(store: KeyStore) -> None:
+    """Whole, and also when it was revoked; an id that nobody has is nobody's."""
+    await store.add(BARE)
+    await store.add(FULL)
+    await store.revoke(FULL.id, at=5.0)
+    found = [await store.find(key_id) for key_id in (BARE.id, FULL.id, HEIR.id)]
+    assert found == [BARE, next(each for each in await store.load() if each.id == FULL.id), None]
+
+
 async def test_the_first_record_of_an_id_stays(store: KeyStore) -> None:
     """Adding an id again answers False and changes nothing."""
     await store.add(FULL)
@@ -172,6 +181,7 @@ async def test_a_store_that_is_away_raises_from_every_method() -> None:
     store = SqlKeyStore(engine)
     for call in (
         store.load(),
+        store.find(FULL.id),
         store.version(),
         store.add(FULL),
         store.revoke(FULL.id, at=1.0),

@@ -186,7 +186,7 @@ def broken_function_flow() -> Workflow:
 
 
 class Defective(BaseGuardrail):
-    """A guardrail with a defect in it."""
+    """A guardrail with a defect in it. As every one here it is asked asynchronously only; the other way fails."""
 
     def check(self, run_input: Any) -> None:
         raise NotImplementedError
@@ -196,7 +196,7 @@ class Defective(BaseGuardrail):
 
 
 class Strict(BaseGuardrail):
-    """A guardrail that works, and refuses."""
+    """A guardrail that works, and refuses; asked asynchronously only, as `Defective`."""
 
     def check(self, run_input: Any) -> None:
         raise NotImplementedError

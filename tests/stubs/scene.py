@@ -1,6 +1,8 @@
 """Somebody who comes to a server and leaves a trace, and the proof that it is the right one and no more."""
 
 import time
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import httpx
@@ -29,7 +31,7 @@ class Caused(NamedTuple):
     user_id: str = ""
     tenant: str = HOUSE
     outcome: str = "denied"
-    details: dict[str, Any] = {}  # noqa: RUF012 -- nobody changes it
+    details: Mapping[str, Any] = MappingProxyType({})
 
 
 class Scene:

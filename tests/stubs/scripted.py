@@ -149,6 +149,8 @@ class ScriptedModel(Model):
     def invoke_stream(self, *_: Any, **__: Any) -> Any:
         raise AssertionError("a model was called synchronously")
 
+    # Agno's base class asks for the next two; no provider ever answers here.
+
     def _parse_provider_response(self, response: Any, **_: Any) -> ModelResponse:
         raise NotImplementedError
 

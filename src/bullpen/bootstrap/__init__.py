@@ -6,7 +6,7 @@ brings scripted models, and nothing is patched.
 
 from bullpen.bootstrap.cast import Cast, cast
 from bullpen.bootstrap.crew import Crew, crew
-from bullpen.bootstrap.custody import open_custody
+from bullpen.bootstrap.locksmith import open_locksmith
 from bullpen.bootstrap.policy import known_roles
 from bullpen.bootstrap.server import Services, bootstrap
 from bullpen.bootstrap.stores import engine_of, key_store
@@ -21,5 +21,5 @@ __all__ = [
     "engine_of",
     "key_store",
     "known_roles",
-    "open_custody",
+    "open_locksmith",
 ]

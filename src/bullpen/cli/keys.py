@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from bullpen.api.strict import strictly
-from bullpen.bootstrap import key_store, known_roles, open_custody
+from bullpen.bootstrap import key_store, known_roles, open_locksmith
 from bullpen.caller import Caller
 from bullpen.cli.exits import told
 from bullpen.cli.listing import columns, moment
@@ -63,7 +63,7 @@ def create(
     """Create an API key and print it. It is kept nowhere in the clear, so it cannot be shown again."""
 
     async def make() -> ApiKey:
-        async with open_custody(_settings()) as (locksmith, audit):
+        async with open_locksmith(_settings()) as (locksmith, audit):
             key, record = locksmith.cut(
                 name=name,
                 user_id=name if user is None else user,
@@ -113,7 +113,7 @@ def rotate(
     """Make a key with the same owner and rights, print it, and let the old one expire."""
 
     async def replace() -> ApiKey:
-        async with open_custody(_settings()) as (locksmith, audit):
+        async with open_locksmith(_settings()) as (locksmith, audit):
             old = await _found(locksmith, key_id)
             key, heir = locksmith.heir(old)
             facts = heir.facts() | {"replaces": key_id}
@@ -131,7 +131,7 @@ def revoke(key_id: _KeyId) -> None:
     """Withdraw a key for good. Running servers refuse it, and the tokens it was exchanged for, within a second."""
 
     async def withdraw() -> None:
-        async with open_custody(_settings()) as (locksmith, audit):
+        async with open_locksmith(_settings()) as (locksmith, audit):
             old = await _found(locksmith, key_id)
             async with strictly(audit, EventType.API_KEY_REVOKED, _OPERATOR, **old.facts()):
                 await locksmith.revoke(key_id)

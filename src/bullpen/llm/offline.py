@@ -61,6 +61,8 @@ class OfflineModel(Model):
         """Never, for the same reason."""
         raise NotImplementedError
 
+    # Agno's base class asks for the next two; no provider ever answers here.
+
     def _parse_provider_response(self, response: Any, **_: Any) -> NoReturn:
         raise NotImplementedError
 

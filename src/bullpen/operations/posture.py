@@ -156,7 +156,7 @@ class Posture:
     def _asked(name: str, control: Control) -> Mapping[str, Any] | None:
         try:
             return dict(control())
-        except Exception as error:  # noqa: BLE001 -- the same
+        except Exception as error:  # noqa: BLE001 -- whatever a guard does, the others are told
             _log.warning("posture_unknown", source=name, error=type(error).__name__)
             return None
 

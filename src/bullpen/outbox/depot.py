@@ -74,14 +74,14 @@ class Depot:
         """Facts of this process that were written."""
         return self._lost + (self._own[1].facts if self._own else 0)
 
-    def open(self) -> None:
-        """Makes this process' folder; a second call changes nothing.
+    def open(self) -> tuple[Claim, Journal]:
+        """This process' folder and the journal in it, made by the first call.
 
         Raises:
-            DependencyDown: It cannot be made.
+            DependencyDown: They cannot be made.
         """
         if self._own:
-            return
+            return self._own[:2]
         try:
             claim = Claim.make(self._folder)
             journal = Journal(claim.folder, segment_bytes=self._segment_bytes, synced=self._synced)
@@ -90,6 +90,7 @@ class Depot:
                 f"The folder {self._folder.name} cannot be written: {error.strerror}. See to DATA_DIR."
             ) from error
         self._own = claim, journal, Spool(claim.folder, quarantine=self._quarantine, journal=journal)
+        return claim, journal
 
     def write(self, facts: Sequence[Fact]) -> None:
         """Returns when they survive the death of this process; all count, or none.
@@ -100,8 +101,7 @@ class Depot:
             DependencyDown: They do not.
         """
         data = encode(facts)
-        self.open()
-        claim, journal, _ = self._own  # type: ignore[misc] # `open` has made it, or raised
+        claim, journal = self.open()
         try:
             journal.write(data, facts=len(facts))
         except DependencyDown:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bullpen.limits import Rules
-from bullpen.limits.rules import Rule
+from bullpen.limits.rules import Level, Rule
 from tests.stubs import tokens
 from tests.stubs.doors import ADDRESS, PROXY, Doors, doors
 from tests.stubs.exposition import Exposition
@@ -202,18 +202,18 @@ async def test_a_limit_comes_before_a_permission() -> None:
 
 
 @pytest.mark.parametrize("level", ["user", "api_key", "department", "tenant", "address", "route", "global"])
-async def test_every_level_is_asked(level: str) -> None:
+async def test_every_level_is_asked(level: Level) -> None:
     """The subject has all its parts."""
-    rules = Rules(levels={level: Rule(rate=1, per=60, burst=1)})  # type: ignore[dict-item]  # one of the levels
+    rules = Rules(levels={level: Rule(rate=1, per=60, burst=1)})
     async with doors(rules=rules) as door:
         key = await door.key("admin", attributes={"department": "finance"})
         assert [(await door.get("/thing", key)).status_code for _ in range(2)] == [200, 429]
 
 
 @pytest.mark.parametrize("level", ["user", "api_key", "department", "tenant"])
-async def test_others_have_limits_of_their_own(level: str) -> None:
+async def test_others_have_limits_of_their_own(level: Level) -> None:
     """Another tenant's user of the same name, department and all is somebody else."""
-    rules = Rules(levels={level: Rule(rate=1, per=60, burst=1)})  # type: ignore[dict-item]  # one of the levels
+    rules = Rules(levels={level: Rule(rate=1, per=60, burst=1)})
     async with doors(rules=rules) as door:
         keys = [await door.key("admin", tenant=each, attributes={"department": "x"}) for each in ("acme", "rival")]
         assert [(await door.get("/thing", key)).status_code for key in keys] == [200, 200]

@@ -41,6 +41,8 @@ class Chains:
     async def tenants(self) -> Sequence[str]:
         return list(self._chains)
 
+    # The port's, and nothing that a posture asks for: a call fails the test.
+
     def export(self, wanted: Wanted) -> AsyncGenerator[bytes, None]:
         raise NotImplementedError
 

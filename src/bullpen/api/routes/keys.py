@@ -1,6 +1,5 @@
 """`/security/keys`: API keys are listed, made, rotated and revoked by those who manage them."""
 
-import re
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from functools import partial
@@ -22,12 +21,14 @@ from bullpen.api.credentials import (
 from bullpen.api.documents import body, path_parameter, responses
 from bullpen.api.gate import Gate
 from bullpen.api.json import json_response
+from bullpen.api.query import Asked, parameter, query
 from bullpen.api.strict import strictly
 from bullpen.caller import Caller
 from bullpen.errors import FieldError, Forbidden, InvalidRequest, NotFound
 from bullpen.security.audit import Audit, EventType
 from bullpen.security.authentication import ApiKey, KeyRecord, Locksmith, beyond
 from bullpen.security.authentication.identity import is_tenant
+from bullpen.security.authentication.opaque import is_id
 from bullpen.security.authorization import Resource
 
 __all__ = ["routes"]
@@ -37,8 +38,6 @@ _MANAGE: Final = "key:manage"
 _HOUSE: Final = ":house"  # what the standing rules keep for the operator, whatever the policy file says
 _PAGE: Final = 100
 _LONGEST_PAGE: Final = 1000
-_ID: Final = re.compile(r"[A-Za-z0-9]{12}")  # what is no id may be a whole key, which must not be written down
-_NUMBER: Final = re.compile(r"[0-9]{1,4}")
 _KEY_ID: Final = path_parameter("key_id", description="The public part of a key, as `GET /security/keys` lists it")
 
 
@@ -46,48 +45,43 @@ _ISSUED: Final = responses({"model": IssuedKeyDocument}, 400, 401, 403, 413, 415
 _REPLACED: Final = responses(
     {"model": IssuedKeyDocument}, 400, 401, 403, 404, 413, 415, 422, 429, 500, 503, 504, created=True
 )
-_QUERY: Final = [
-    {"name": "tenant", "in": "query", "schema": {"type": "string"}, "description": "Your own when left out"},
-    {"name": "after", "in": "query", "schema": {"type": "string"}, "description": "The `next` of the page before"},
-    {
-        "name": "limit",
-        "in": "query",
-        "schema": {"type": "integer", "minimum": 1, "maximum": _LONGEST_PAGE, "default": _PAGE},
-        "description": "Keys on one page",
-    },
-]
+_QUERY: Final = (
+    parameter("tenant", "Your own when left out"),
+    parameter("after", "The `next` of the page before"),
+    parameter("limit", "Keys on one page", type="integer", minimum=1, maximum=_LONGEST_PAGE, default=_PAGE),
+)
 
 
 def routes(*, gate: Gate, locksmith: Locksmith, audit: Audit, roles: Callable[[], Collection[str]]) -> APIRouter:
     """The routes of API keys; `roles` tells which roles there are now."""
     router = APIRouter(tags=["security"])
-    custody = _Custody(_Reach(gate, locksmith), gate=gate, locksmith=locksmith, audit=audit, roles=roles)
+    handlers = _Routes(_Reach(gate, locksmith), gate=gate, locksmith=locksmith, audit=audit, roles=roles)
     router.get(
         "/security/keys",
         summary="List API keys",
         responses=responses({"model": KeysDocument}, 401, 403, 422, 429, 500, 503),
-        openapi_extra={"parameters": _QUERY},
-    )(custody.listed)
+        openapi_extra=query(*_QUERY),
+    )(handlers.listed)
     router.post(
         "/security/keys",
         summary="Make an API key",
         status_code=201,
         responses=_ISSUED,
         openapi_extra=body(KeyBody),
-    )(custody.create)
+    )(handlers.create)
     router.post(
         "/security/keys/{key_id}/rotate",
         summary="Replace an API key",
         status_code=201,
         responses=_REPLACED,
         openapi_extra=body(RotateBody) | _KEY_ID,
-    )(custody.rotate)
+    )(handlers.rotate)
     router.delete(
         "/security/keys/{key_id}",
         summary="Revoke an API key",
         responses=responses({"model": KeyDocument}, 401, 403, 404, 429, 500, 503),
         openapi_extra=_KEY_ID,
-    )(custody.revoke)
+    )(handlers.revoke)
     return router
 
 
@@ -104,7 +98,7 @@ class _Reach:
         key_id = request.path_params["key_id"]
         found = await self._locksmith.find(key_id)
         if found is None or not self._reaches(caller, _MANAGE, found.tenant):
-            self._refuse(caller, key_id if _ID.fullmatch(key_id) else "")
+            self._refuse(caller, key_id if is_id(key_id) else "")
         self.require(caller, _MANAGE, found.tenant, key_id=found.id, owner=found.user_id)
         return caller, found
 
@@ -128,7 +122,7 @@ class _Reach:
         return caller.tenant == tenant or self._gate.allows(caller, f"{permission}{_HOUSE}")
 
 
-class _Custody:
+class _Routes:
     """What the four routes do."""
 
     def __init__(
@@ -148,7 +142,9 @@ class _Custody:
 
     async def listed(self, request: Request) -> Response:
         caller = await self._gate.admit(request)
-        tenant, after, limit = _asked(request, caller)
+        asked = Asked(request, *_QUERY)
+        tenant, after = _tenant(caller, asked.text("tenant")), asked.text("after") or ""
+        limit = asked.number("limit", least=1, most=_LONGEST_PAGE, default=_PAGE)
         self._reach.require(caller, _READ, tenant)
         keys = [record for record in await self._locksmith.keys(tenant=tenant) if record.id > after]
         more = keys[limit - 1].id if len(keys) > limit else None
@@ -212,15 +208,6 @@ def _cut(locksmith: Locksmith, asked: KeyBody, *, tenant: str, by: Caller) -> tu
         lifetime=asked.expires_in,
         created_by=_name(by),
     )
-
-
-def _asked(request: Request, caller: Caller) -> tuple[str, str, int]:
-    """The tenant, where to begin, and how many."""
-    query = request.query_params
-    limit = query.get("limit", str(_PAGE))
-    if not _NUMBER.fullmatch(limit) or not 1 <= int(limit) <= _LONGEST_PAGE:
-        raise _invalid("limit", f"Must be a whole number from 1 to {_LONGEST_PAGE}")
-    return _tenant(caller, query.get("tenant")), query.get("after", ""), int(limit)
 
 
 def _tenant(caller: Caller, tenant: str | None) -> str:

@@ -83,11 +83,6 @@ class Audit:
         self._numbers = count()
         self._announcing: set[asyncio.Task[None]] = set()
 
-    @property
-    def degraded(self) -> bool:
-        """Whether events are recorded less firmly than the mode promises."""
-        return self._outbox.degraded
-
     def begin(self, origin: Origin) -> Trail:
         """Collects what this task and those it starts record from now on; a request has a task of its own."""
         trail = Trail(self._outbox, origin)

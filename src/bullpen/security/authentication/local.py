@@ -59,6 +59,10 @@ class LocalKeyStore:
             if record is not None and at > (record.last_used_at or 0.0):
                 self._records[key_id] = replace(record, last_used_at=at)
 
+    async def find(self, key_id: str) -> KeyRecord | None:
+        """See `KeyStore.find`."""
+        return self._records.get(key_id)
+
     async def load(self) -> Sequence[KeyRecord]:
         """See `KeyStore.load`."""
         return [self._records[key_id] for key_id in sorted(self._records)]

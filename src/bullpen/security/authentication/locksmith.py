@@ -10,7 +10,7 @@ from bullpen.errors import DependencyDown, InvalidRequest, NotFound, Unexpected
 from bullpen.security.authentication.identity import DEFAULT_TENANT
 from bullpen.security.authentication.keys import issue
 from bullpen.security.authentication.news import News
-from bullpen.security.authentication.opaque import ApiKey
+from bullpen.security.authentication.opaque import ApiKey, is_id
 from bullpen.security.authentication.pepper import Peppers
 from bullpen.security.authentication.ports import KeyRecord, KeyStore
 from bullpen.security.authentication.ring import KeyRing
@@ -85,7 +85,7 @@ class Locksmith:
 
     async def find(self, key_id: str) -> KeyRecord | None:
         """What is kept of a key; None when there is none."""
-        return next((record for record in await self._store.load() if record.id == key_id), None)
+        return await self._store.find(key_id) if is_id(key_id) else None
 
     async def keys(self, *, tenant: str | None = None) -> list[KeyRecord]:
         """Every key of a tenant, or of all, in order of their ids; when they were last used, give or take a minute."""

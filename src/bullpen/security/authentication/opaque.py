@@ -10,9 +10,10 @@ import string
 from dataclasses import dataclass, field
 from typing import ClassVar, Final, Self
 
-__all__ = ["ApiKey", "Opaque", "RefreshToken"]
+__all__ = ["ApiKey", "Opaque", "RefreshToken", "is_id"]
 
 _SHAPE: Final = re.compile(r"(b[pr])_([A-Za-z0-9]{12})_([0-9a-f]{64})")
+_ID: Final = re.compile(r"[A-Za-z0-9]{12}")
 _ALPHABET: Final = string.ascii_letters + string.digits
 _ID_LENGTH: Final = 12
 _SECRET_BYTES: Final = 32
@@ -44,6 +45,11 @@ class Opaque:
     def text(self) -> str:
         """What the owner sends."""
         return f"{self.prefix}_{self.id}_{self.secret}"
+
+
+def is_id(text: str) -> bool:
+    """Whether it can be the id of a credential. What cannot may be a whole one, which must not be written down."""
+    return _ID.fullmatch(text) is not None
 
 
 class ApiKey(Opaque):

@@ -102,12 +102,16 @@ class KeyStore(Protocol):
         """Notes when keys, by id, were last used; a later time that is there stays. No new version."""
         ...
 
+    async def find(self, key_id: str) -> KeyRecord | None:
+        """The record of that id, revoked or expired as it may be; None when there is none that can be read."""
+        ...
+
     async def load(self) -> Sequence[KeyRecord]:
         """Every record, the revoked and expired ones too, in order of their ids."""
         ...
 
     async def version(self) -> tuple[int, ...]:
-        """Cheap to ask; differs after every method above, `touch` left out, that changed something."""
+        """Cheap to ask; differs after every method above, `touch` left out, that has changed something."""
         ...
 
     @property

@@ -156,6 +156,12 @@ class SqlKeyStore(_SqlStore):
                         update(API_KEYS).where(API_KEYS.c.id == key_id, earlier).values(last_used_at=at)
                     )
 
+    async def find(self, key_id: str) -> KeyRecord | None:
+        """See `KeyStore.find`."""
+        async with self._reading() as connection:
+            row = (await connection.execute(_RAW.where(API_KEYS.c.id == key_id))).first()
+        return None if row is None else read_key(row._asdict())
+
     async def load(self) -> Sequence[KeyRecord]:
         """See `KeyStore.load`."""
         async with self._reading() as connection:

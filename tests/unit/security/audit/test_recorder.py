@@ -88,10 +88,3 @@ async def test_what_could_not_be_recorded_is_kept(audit: Audit, outbox: Kept) ->
     audit.record(EventType.DATA_READ, ANN)
     trail.abandon()
     assert not trail.pending
-
-
-@pytest.mark.parametrize("degraded", [True, False])
-async def test_the_outbox_says_how_firmly(audit: Audit, outbox: Kept, degraded: bool) -> None:
-    """`degraded` is the outbox' own word."""
-    outbox.degraded = degraded
-    assert audit.degraded is degraded

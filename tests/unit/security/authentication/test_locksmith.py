@@ -187,3 +187,14 @@ async def test_what_was_changed_is_not_said_to_have_failed(clock: StillClock) ->
     store.here = True
     await here.look()
     assert not opens(here, key)
+
+
+@pytest.mark.parametrize("text", ["", "x", "a\0aaaaaaaaaa", "\ud800aaaaaaaaaaa", "bp_AAAAAAAAAAAA_" + "0" * 64])
+async def test_what_can_be_no_id_is_nobodys(clock: StillClock, text: str) -> None:
+    """It comes from a path, where anything may stand: no store is asked for it."""
+
+    class Unasked(LocalKeyStore):
+        async def find(self, key_id: str) -> KeyRecord | None:
+            raise AssertionError(key_id)
+
+    assert await replica(clock, keys=Unasked()).locksmith.find(text) is None

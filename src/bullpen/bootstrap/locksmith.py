@@ -14,11 +14,11 @@ from bullpen.settings import Settings
 from bullpen.stores import open_redis
 from bullpen.telemetry import Metrics
 
-__all__ = ["open_custody"]
+__all__ = ["open_locksmith"]
 
 
 @asynccontextmanager
-async def open_custody(settings: Settings) -> AsyncIterator[tuple[Locksmith, Audit]]:
+async def open_locksmith(settings: Settings) -> AsyncIterator[tuple[Locksmith, Audit]]:
     """The keys of the house, and the trail that changes to them must be recorded in.
 
     Raises:
