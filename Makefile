@@ -9,6 +9,7 @@ ASK ?= What is 17 * 23?
 ARGS ?=
 JOBS ?= 2
 ROUNDS ?= 3
+TIMES ?= 3
 SECONDS ?= 5
 UV ?= uv
 UV_VERSION := 0.13.8
@@ -20,7 +21,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 COMPILE := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet
 
-.PHONY: help run install install-test test lint format check bench soak lock clean
+.PHONY: help run install install-test test lint format check bench soak chaos lock clean
 
 help: ## Explain every target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,11 +50,14 @@ format: install-test ## Format the code, and mend what ruff can mend
 
 check: lint test ## All that CI runs: lint, then test
 
-bench: install-test ## Measure each guard, and Bullpen beside a pass-through and naive FastAPI + Agno (ROUNDS=3 SECONDS=5)
+bench: install-test ## Measure guards and lanes, Bullpen beside a pass-through and others, a dead model, memory (ROUNDS=3 SECONDS=5)
 	$(BIN)/python -m benchmarks --rounds $(ROUNDS) --seconds $(SECONDS) $(ARGS)
 
 soak: install-test ## Ask four servers on one Valkey for five times a limit, and count what is let in (60 s; ARGS="--seconds 6")
 	$(BIN)/python -m benchmarks.limits $(ARGS)
+
+chaos: install-test ## Do every fault to a real server under load, three times over, and say which promises hold (ARGS="--only dead5")
+	$(BIN)/python -m tests.chaos --times $(TIMES) $(ARGS)
 
 lock: ## Write the three locks anew, with uv (ARGS="--upgrade" takes the newest releases)
 	@$(UV) --version >/dev/null 2>&1 || { echo "make lock needs uv: pip install uv==$(UV_VERSION), or name it with UV=…" >&2; exit 1; }

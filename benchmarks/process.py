@@ -9,11 +9,13 @@ import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 import psutil
 
-__all__ = ["Process", "free_port", "on_core"]
+__all__ = ["PROJECT", "Process", "free_port", "on_core"]
+
+PROJECT: Final = Path(__file__).parents[1]
 
 _CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
@@ -55,6 +57,10 @@ class Process:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Asks it to end, and ends it when it has not within ten seconds."""
         self._popen.terminate()
         try:
             self._popen.wait(timeout=10)

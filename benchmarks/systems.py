@@ -5,23 +5,32 @@ import os
 import sys
 import urllib.request
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import uvloop
 
 from benchmarks.load import Load, Target, drive
-from benchmarks.process import Process, free_port, on_core
+from benchmarks.process import PROJECT, Process, free_port, on_core
 
-__all__ = ["BARE", "BASELINE", "BULLPEN", "GUARDED", "PROJECT", "SYSTEMS", "Running", "System"]
-
-PROJECT: Final = Path(__file__).parents[1]
+__all__ = [
+    "BARE",
+    "BASELINE",
+    "BULLPEN",
+    "BULLPEN_ON_SDK",
+    "FLOOR",
+    "GUARDED",
+    "NAIVE",
+    "SYSTEMS",
+    "Running",
+    "System",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """One system: a program with one worker.
+    """One system: a program with one worker. Those that stream do so where `Accept` asks for events.
 
     Attributes:
         module: What `python -m` runs.
@@ -59,6 +68,10 @@ class System:
             process = Process(command, environment=environment, folder=folder, log=folder / f"{port}.log")
         return Running(self, port, process, folder)
 
+    def set_to(self, **environment: str) -> Self:
+        """The same with more in its environment."""
+        return replace(self, environment={**self.environment, **environment})
+
     def body(self, prompt: str) -> dict[str, Any]:
         """A request of its own kind."""
         return {**self.members, "task": prompt}
@@ -77,17 +90,20 @@ class Running:
         """Seconds from the start until it is ready."""
         return self.process.ready(f"http://127.0.0.1:{self.port}/ready")
 
-    def load(self, *, connections: int, seconds: float) -> Load:
-        """Puts it under load, or lets it put itself there."""
-        if self.system.drives_itself:
-            return self._own_load(connections, seconds)
+    def target(self, *, stream: bool = False) -> Target:
+        """Where it is asked, and what for."""
         key = self.folder / "api-key"
         headers = {"X-API-Key": key.read_text().strip()} if key.exists() else {}
         if self.system.does_nothing:
-            target = Target(self.port, self.system.path, headers=headers, answer="{}")
-        else:
-            target = Target(self.port, self.system.path, self.system.body, headers)
-        return uvloop.run(drive(target, connections=connections, seconds=seconds))
+            return Target(self.port, self.system.path, headers=headers, answer="{}")
+        return Target(self.port, self.system.path, self.system.body, headers, stream=stream)
+
+    def load(self, *, connections: int, seconds: float, stream: bool = False) -> Load:
+        """Puts it under load, or lets it put itself there."""
+        if self.system.drives_itself:
+            return self._own_load(connections, seconds)
+        asks = self.target(stream=stream).asks()
+        return uvloop.run(drive(self.port, asks, connections=connections, seconds=seconds))
 
     def _own_load(self, connections: int, seconds: float) -> Load:
         order = json.dumps({"connections": connections, "seconds": seconds}).encode()
@@ -100,7 +116,18 @@ def _served(application: str) -> tuple[str, ...]:
 
 
 _CONFIGURED: Final = {"CONFIG_DIR": str(PROJECT / "benchmarks" / "config"), "OPENAI_API_KEY": "none"}
+# Profile `bench`: every guard is on, and none has a reason to act, for the peers have nothing that could.
+_BENCH: Final = {
+    **_CONFIGURED,
+    "MAX_CONCURRENT_AGENTS": "256",
+    "ADAPTIVE__FLOOR": "256",
+    "SCALING__MIN": "256",
+    "SCALING__MAX": "256",
+    "TUNING__CPU_HIGH": "100",
+    "TUNING__LEAST_LANES": "256",
+}
 
+FLOOR: Final = System("floor: Starlette + aiohttp", "uvicorn", _served("passthrough"))
 BASELINE: Final = System(
     "Agno and its client, no server",
     "benchmarks.peers.loop",
@@ -108,17 +135,16 @@ BASELINE: Final = System(
     environment={"CLIENT": "aiohttp"},
     drives_itself=True,
 )
+NAIVE: Final = System("FastAPI + Agno, naive", "uvicorn", _served("naive"), environment={"CLIENT": "httpx"})
 BULLPEN: Final = System(
-    "Bullpen, one agent, API key",
+    "Bullpen, slim client",
     "bullpen",
     ("serve", "--port", "{port}"),
     path="/agent/execute",
     members={"agent_type": "general"},
-    environment={
-        **_CONFIGURED,
-        "MAX_CONCURRENT_AGENTS": "256",  # as many lanes as connections: the peers have no limit to wait for
-    },
+    environment={**_BENCH, "LLM__CLIENT": "slim"},
 )
+BULLPEN_ON_SDK: Final = replace(BULLPEN.set_to(LLM__CLIENT="sdk"), name="Bullpen, SDK as client")
 BARE: Final = System("a bare Starlette POST", "benchmarks.peers.bare", ("{port}",), path="/nothing", does_nothing=True)
 GUARDED: Final = System(
     "the same behind all guards",
@@ -129,9 +155,11 @@ GUARDED: Final = System(
     does_nothing=True,
 )
 SYSTEMS: Final = (
-    System("floor: Starlette + aiohttp", "uvicorn", _served("passthrough")),
+    FLOOR,
+    System("OpenAI SDK alone", "uvicorn", _served("sdk")),
     BASELINE,
-    System("FastAPI + Agno, naive", "uvicorn", _served("naive"), environment={"CLIENT": "httpx"}),
-    System("the same on aiohttp", "uvicorn", _served("naive"), environment={"CLIENT": "aiohttp"}),
+    NAIVE,
+    replace(NAIVE.set_to(CLIENT="aiohttp"), name="the same on aiohttp"),
     BULLPEN,
+    BULLPEN_ON_SDK,
 )

@@ -89,6 +89,9 @@ def server_process(tmp_path_factory: pytest.TempPathFactory, stub_settings: dict
         "API_SECRET_KEY": tokens.SECRET,
         "HTTP__HEARTBEAT": "0.2",
         "POOL__MAX_WAIT": "1",
+        # Tests let models fail on purpose, and share them: no breaker opens, and no model rests for long.
+        "BREAKER__FAILURES": "100000",
+        "ADAPTIVE__REST_MAX": "0.01",
         # All tests come from one address, and many of them show what is not valid.
         "AUTH__GUESSES": "100000",
     }

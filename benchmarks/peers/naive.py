@@ -2,12 +2,15 @@
 
 import os
 import uuid
+from collections.abc import AsyncIterator
 from typing import Any
 
-from fastapi import FastAPI
+from agno.run.agent import RunContentEvent
+from fastapi import FastAPI, Request
 from pydantic import BaseModel
 
 from benchmarks.peers.agent import make_agent
+from benchmarks.peers.events import are_wanted, sent
 
 __all__ = ["app"]
 
@@ -27,8 +30,17 @@ async def ready() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@app.post("/run")
-async def run(task: Task) -> dict[str, Any]:
+@app.post("/run", response_model=None)
+async def run(task: Task, request: Request) -> Any:
     """Runs the agent."""
+    if are_wanted(request):
+        return sent(words(task.task))
     output = await agent.arun(task.task, session_id=str(uuid.uuid4()), user_id="somebody")
     return {"result": output.content}
+
+
+async def words(task: str) -> AsyncIterator[str]:
+    """The answer as it comes."""
+    async for event in agent.arun(task, session_id=str(uuid.uuid4()), user_id="somebody", stream=True):
+        if isinstance(event, RunContentEvent) and event.content:
+            yield str(event.content)

@@ -27,6 +27,7 @@
             ├── ModelTimeout
             ├── ModelBusy        the provider said 429 or "overloaded"
             ├── ModelUnavailable the provider failed, hung up or could not be reached
+            ├── CircuitOpen      the model has failed too often, and is left alone for a while
             ├── ModelCredentials the provider refused our key
             ├── ModelRejected    the provider refused our request
             └── ModelNonsense    the provider sent something that is not an answer
@@ -45,6 +46,7 @@ __all__ = [
     "BodyTooLarge",
     "BullpenError",
     "Cancelled",
+    "CircuitOpen",
     "DeadlineExceeded",
     "DependencyDown",
     "FieldError",
@@ -317,6 +319,12 @@ class ModelUnavailable(ModelFailed):
     """The model provider failed or could not be reached."""
 
     kind = "model_unavailable"
+
+
+class CircuitOpen(ModelFailed):
+    """The model has failed too often and is not called for now."""
+
+    kind = "circuit_open"
 
 
 class ModelCredentials(ModelFailed):

@@ -43,7 +43,7 @@ class Request:
         agent_type: A name in the catalogue.
         task: What to do; not blank.
         context: Facts shown to the model beside the task.
-        priority: 1 (first) to 5; kept on the ticket, and not weighed yet: today the order is that of arrival.
+        priority: 1 (first) to 5; decides who waits for a lane behind whom, and weighs less the longer they wait.
         timeout: Seconds for the whole run, waiting included; None leaves the server's own bound.
         output_schema: A JSON Schema (2020-12) the result must match, instead of the agent's own.
         run_id: Names this run in logs, traces and the ledger.

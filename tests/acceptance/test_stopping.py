@@ -61,6 +61,22 @@ def test_a_probe_is_told_that_the_server_drains(own_server: Server, upstream: Up
     assert own_server.stop() == 0
 
 
+def test_connections_are_taken_until_the_delay_is_over(
+    tmp_path: Path, stub_settings: dict[str, str], upstream: Upstream
+) -> None:
+    """For DRAIN_DELAY a server that is not ready any more answers whoever comes, and says that it closes."""
+    settings = {**stub_settings, "CONFIG_DIR": str(write_catalogue(tmp_path)), "DRAIN_DELAY": "600"}
+    with Server(tmp_path, settings=settings) as server:
+        server.ask_to_stop()
+        with server.client() as client:
+            while (ready := client.get("/ready")).status_code == 200:
+                pass
+            answer = client.post("/agent/execute", json={"agent_type": "openai_stub", "task": "Hello"})
+        assert (ready.status_code, ready.json()["draining"], answer.status_code) == (503, True, 200)
+        assert answer.headers["Connection"] == "close"
+        assert server.stop() == 0
+
+
 def test_a_run_that_never_ends_is_given_up(own_server: Server, upstream: Upstream) -> None:
     """After SHUTDOWN_GRACE the server stops all the same, and hangs up on the model."""
     with own_server.client() as client, ThreadPoolExecutor(1) as threads:

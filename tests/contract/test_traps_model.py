@@ -1,16 +1,18 @@
 """Agno's traps around a model (T1, T10, T11, T16, T18 of the field notes), against both providers' wires.
 
-The real SDKs talk to the stub provider. What a guarded model is held to is the same model without its guard.
+The real clients talk to the stub provider: the slim one and OpenAI's SDK on OpenAI's chat wire, Anthropic's SDK on
+Anthropic's. What a guarded model is held to is the same model without its guard.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 import pytest
 from agno.agent import Agent, RunOutput
 from agno.models.base import Model
+from agno.models.openai import OpenAIChat
 from agno.run.agent import RunErrorEvent
 from agno.run.base import RunStatus
 from pydantic import BaseModel
@@ -25,11 +27,15 @@ from bullpen.errors import (
     ModelUnavailable,
 )
 from bullpen.llm import CallSettings, GuardedModel, Models
+from bullpen.llm.clients import Clients
+from bullpen.llm.keys import Key
+from bullpen.llm.slim import SlimClient
 from tests.stubs.behaviour import ANSWER, INPUT_TOKENS, OUTPUT_TOKENS, SECRET
 from tests.stubs.booking import KeptUsage, model_run, models
 from tests.stubs.upstream import Upstream
 
 KEYS = {"openai": "openai-key-for-tests", "anthropic": "anthropic-key-for-tests"}
+SDK = "openai-sdk"
 
 
 class Verdict(BaseModel):
@@ -51,18 +57,29 @@ def usage() -> KeptUsage:
     return KeptUsage()
 
 
-@pytest.fixture
-async def house(upstream: Upstream, usage: KeptUsage) -> AsyncIterator[Models]:
+@asynccontextmanager
+async def house_at(url: str, usage: KeptUsage) -> AsyncIterator[Models]:
+    """Models of three providers: OpenAI by the slim client, OpenAI by its SDK, and Anthropic."""
+    clients = Clients(chat="sdk")
+    client: Any = clients.chat(key=Key(KEYS["openai"]), base_url=f"{url}/v1")
     house = models(
         usage=usage,
         keys=KEYS,
-        base_urls={"openai": upstream.openai_url, "anthropic": upstream.anthropic_url},
+        base_urls={"openai": f"{url}/v1", "anthropic": url},
+        providers={SDK: lambda model: OpenAIChat(id=model, async_client=client)},
     )
     yield house
     await house.aclose()
+    await clients.aclose()
 
 
-@pytest.fixture(params=["openai", "anthropic"])
+@pytest.fixture
+async def house(upstream: Upstream, usage: KeptUsage) -> AsyncIterator[Models]:
+    async with house_at(upstream.url, usage) as house:
+        yield house
+
+
+@pytest.fixture(params=["openai", SDK, "anthropic"])
 def wire(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -73,7 +90,7 @@ def stream(request: pytest.FixtureRequest) -> bool:
 
 
 def guard(house: Models, wire: str, model: str, *, timeout: float = 30) -> GuardedModel:
-    return house.build(f"{wire}:{model}", call=CallSettings(timeout=timeout))
+    return house.build(f"{wire}:{model}", call=CallSettings(timeout=timeout, retries=0))
 
 
 def dressed(schema: Mapping[str, Any], wire: str) -> dict[str, Any]:
@@ -233,12 +250,10 @@ async def test_a_failure_in_the_middle_of_a_stream_costs_what_had_come(
 
 async def test_nothing_listens(usage: KeptUsage, wire: str) -> None:
     """A refused connection is an unavailable model, though OpenAI's SDK calls it a timeout."""
-    nowhere = {"openai": "http://127.0.0.1:9/v1", "anthropic": "http://127.0.0.1:9"}
-    house = models(usage=usage, keys=KEYS, base_urls=nowhere)
     run = model_run()
-    with run.as_current():
-        await finished(guard(house, wire, "stub"))
-    await house.aclose()
+    async with house_at("http://127.0.0.1:9", usage) as house:
+        with run.as_current():
+            await finished(guard(house, wire, "stub"))
     assert isinstance(run.failure, ModelUnavailable)
     assert [(booked.cost, booked.outcome) for booked in usage.attempts] == [(0, "error")]
 
@@ -262,14 +277,15 @@ async def test_t16_a_guarded_agent_never_calls_synchronously(house: Models, upst
 
 
 async def test_t18_the_client_given_is_the_client_used(house: Models, upstream: Upstream, wire: str) -> None:
-    """Its key reaches the provider, Agno makes none of its own, and it runs on aiohttp."""
+    """Its key reaches the provider, and Agno makes none of its own; the SDKs' run on aiohttp."""
     outside = guard(house, wire, "stub")
     given = outside.async_client
     await finished(outside)
     (call,) = upstream.calls()
     assert outside.inner.async_client is given  # type: ignore[attr-defined] # both models have one
-    assert any(KEYS[wire] in value for value in call.headers.values())
-    assert type(given._client._transport).__name__ == "AiohttpTransport"
+    assert any(KEYS[wire.removesuffix("-sdk")] in value for value in call.headers.values())
+    assert isinstance(given, SlimClient) or type(given._client._transport).__name__ == "AiohttpTransport"
+    assert isinstance(given, SlimClient) == (wire == "openai")
 
 
 async def test_many_calls_at_once_are_not_throttled(house: Models, upstream: Upstream, wire: str) -> None:

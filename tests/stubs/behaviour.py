@@ -7,7 +7,8 @@
 `stub-schema`              Answers JSON that fits the JSON Schema of the request.
 `stub-badschema`           Answers JSON that fits no schema that requires anything.
 `stub-empty`               Answers with no choices (OpenAI) or no content (Anthropic).
-`stub-slow-200ms`          Waits that long (any number), then answers.
+`stub-slow-200ms`          Waits that long (any number), then answers; more may follow, as in `stub-slow-200ms-b`.
+`stub-slow-100-300ms`      The same, each time a random while between the two.
 `stub-401` (any status)    An error of that status in the provider's own shape; 429 and 529 say `Retry-After: 7`.
 `stub-error-midstream`     Streaming: half the answer, then an error event. Not streaming: the same as `stub-500`.
 `stub-nonsense`            200 with an HTML page.
@@ -15,7 +16,13 @@
 `stub-hangup`              Closes the socket in the middle of the answer.
 `stub-stall`               Accepts the request and never answers.
 `stub-stall-midstream`     Stops in the middle of the answer and keeps the socket open.
+`stub-hang`                Sends the headers of an answer, and no more.
+`stub-half`                Ends properly in the middle of the answer.
+`stub-endless`             Never stops answering.
+`stub-error-200`           An error in the provider's own shape, with status 200.
 =========================  =============================================================================================
+
+A `Fault` makes a share of the calls of any model behave like another one for a while.
 
 Every error and every nonsense holds `SECRET`, so that a test can prove that a provider's words reach no caller.
 """
@@ -24,8 +31,10 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any, Final, Literal, Protocol
 
+from tests.stubs.faults import Fault
 from tests.stubs.instance import fitting
 
 __all__ = ["ANSWER", "INPUT_TOKENS", "OUTPUT_TOKENS", "SECRET", "Ask", "Reply", "Script", "Wire", "script"]
@@ -34,7 +43,11 @@ ANSWER: Final = "The stub model answers in seven words."
 SECRET: Final = "PROVIDER-SECRET-TEXT"
 INPUT_TOKENS: Final = 20
 OUTPUT_TOKENS: Final = 10
-RETRY_AFTER: Final = {429: "7", 529: "7"}
+RETRY_AFTER: Final = "7"
+
+_LIMITS: Final = frozenset({429, 529})
+_SLOW: Final = re.compile(r"slow-(?:(\d+)-)?(\d+)ms(?:-.+)?")
+_DICE: Final = Random(4)
 
 JSON_TYPE: Final = "application/json"
 SSE_TYPE: Final = "text/event-stream"
@@ -72,7 +85,10 @@ class Reply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
-    """What happens on the socket. With `start` false nothing is ever sent; `end` says what follows the pieces."""
+    """What happens on the socket. With `start` false nothing is ever sent; `end` says what follows the pieces.
+
+    An endless one goes on with its last piece.
+    """
 
     status: int = 200
     content_type: str = JSON_TYPE
@@ -80,7 +96,7 @@ class Script:
     pieces: Sequence[bytes] = ()
     delay: float = 0.0
     start: bool = True
-    end: Literal["close", "hangup", "stall"] = "close"
+    end: Literal["close", "hangup", "stall", "endless"] = "close"
 
 
 class Wire(Protocol):
@@ -97,22 +113,28 @@ class Wire(Protocol):
     def failure_event(self) -> bytes: ...
 
 
-def script(wire: Wire, ask: Ask) -> Script:
+def script(wire: Wire, ask: Ask, fault: Fault | None = None) -> Script:
     """What the provider does with this call."""
-    name = ask.model.removeprefix("stub").removeprefix("-")
+    name = fault.behaviour if fault else ask.model.removeprefix("stub").removeprefix("-")
     if name.isdecimal():
-        return _error(wire, int(name))
+        return _error(wire, int(name), retry_after=fault.retry_after if fault else RETRY_AFTER)
     if name == "error-midstream" and not ask.stream:
         return _error(wire, 500)
-    if name == "stall":
-        return Script(start=False)
-    if name in {"nonsense", "garbage"}:
-        return _nonsense(name, stream=ask.stream)
-    if name in {"hangup", "stall-midstream", "error-midstream"}:
+    if name in {"stall", "hang"}:
+        return Script(content_type=_content_type(ask), start=name == "hang", end="stall")
+    if name in {"nonsense", "garbage", "error-200"}:
+        return _nonsense(wire, name, stream=ask.stream)
+    if name in {"hangup", "half", "stall-midstream", "error-midstream", "endless"}:
         return _half(wire, ask, name)
-    slow = re.fullmatch(r"slow-(\d+)ms", name)
-    delay = int(slow[1]) / 1000 if slow else 0.0
-    return Script(content_type=_content_type(ask), pieces=_pieces(wire, ask), delay=delay)
+    return Script(content_type=_content_type(ask), pieces=_pieces(wire, ask), delay=_delay(name))
+
+
+def _delay(name: str) -> float:
+    slow = _SLOW.fullmatch(name)
+    if not slow:
+        return 0.0
+    longest = int(slow[2]) / 1000
+    return _DICE.uniform(int(slow[1]) / 1000, longest) if slow[1] else longest
 
 
 def _reply(ask: Ask) -> Reply:
@@ -144,18 +166,28 @@ def _content_type(ask: Ask) -> str:
     return SSE_TYPE if ask.stream else JSON_TYPE
 
 
-def _error(wire: Wire, status: int) -> Script:
-    headers = {"Retry-After": RETRY_AFTER[status]} if status in RETRY_AFTER else {}
+def _error(wire: Wire, status: int, *, retry_after: str = RETRY_AFTER) -> Script:
+    headers = {"Retry-After": retry_after} if status in _LIMITS else {}
     return Script(status=status, headers=headers, pieces=[wire.failure(status)])
 
 
-def _nonsense(name: str, *, stream: bool) -> Script:
+def _nonsense(wire: Wire, name: str, *, stream: bool) -> Script:
     if name == "nonsense":
         return Script(content_type="text/html", pieces=[f"<html><body>{SECRET}</body></html>".encode()])
+    if name == "error-200":
+        return Script(pieces=[wire.failure(500)])
     broken = f'{{"{SECRET}": ['.encode()
     if stream:
         return Script(content_type=SSE_TYPE, pieces=[b"data: " + broken + b"\n\n"])
     return Script(pieces=[broken])
+
+
+_ENDS: Final[Mapping[str, Literal["close", "hangup", "stall", "endless"]]] = {
+    "half": "close",
+    "hangup": "hangup",
+    "stall-midstream": "stall",
+    "endless": "endless",
+}
 
 
 def _half(wire: Wire, ask: Ask, name: str) -> Script:
@@ -163,4 +195,6 @@ def _half(wire: Wire, ask: Ask, name: str) -> Script:
     half = pieces[: len(pieces) // 2] if ask.stream else [pieces[0][: len(pieces[0]) // 2]]
     if name == "error-midstream":
         return Script(content_type=SSE_TYPE, pieces=[*half, wire.failure_event()])
-    return Script(content_type=_content_type(ask), pieces=half, end="hangup" if name == "hangup" else "stall")
+    if name == "endless" and not ask.stream:
+        half.append(b" " * 1024)
+    return Script(content_type=_content_type(ask), pieces=half, end=_ENDS[name])

@@ -7,12 +7,15 @@ from typing import Any
 from agno.models.base import Model
 
 from bullpen.errors import BullpenError
-from bullpen.llm import CallSettings, GuardedModel, Models
+from bullpen.llm import CallSettings, GuardedModel, Models, Preferences, Safeguards
+from bullpen.llm.metered import Meter
 from bullpen.llm.ports import Attempt, ModelName
 from bullpen.llm.run import ModelRun
-from bullpen.resilience import Deadline
+from bullpen.resilience import AdaptiveLimits, Deadline, RetryBudgets
+from bullpen.resilience.local import LocalBreakers
+from bullpen.telemetry import Metrics
 
-__all__ = ["FlatPrices", "KeptUsage", "Purse", "guard", "model_run", "models"]
+__all__ = ["FlatPrices", "KeptUsage", "Purse", "guard", "meter", "model_run", "models", "safeguards"]
 
 
 @dataclass
@@ -21,8 +24,17 @@ class KeptUsage:
 
     attempts: list[Attempt] = field(default_factory=list)
 
+    failovers: list[tuple[str, str]] = field(default_factory=list)
+    hedges: list[str] = field(default_factory=list)
+
     def record(self, attempt: Attempt) -> None:
         self.attempts.append(attempt)
+
+    def hedged(self, model: ModelName) -> None:
+        self.hedges.append(str(model))
+
+    def failed_over(self, model: ModelName, to: ModelName) -> None:
+        self.failovers.append((str(model), str(to)))
 
 
 class FlatPrices:
@@ -52,6 +64,23 @@ class Purse:
         self.settled.append(cost)
 
 
+def safeguards(**others: Any) -> Safeguards:
+    """A process's own, with room and patience."""
+    metrics = Metrics()
+    given = {
+        "breakers": LocalBreakers(metrics=metrics),
+        "limits": AdaptiveLimits(metrics=metrics),
+        "budgets": RetryBudgets(metrics=metrics),
+    }
+    return Safeguards(**{**given, **others})
+
+
+def meter(*, usage: KeptUsage | None = None, budget: Purse | None = None, **others: Any) -> Meter:
+    """A meter with in-memory ports."""
+    given = {"prices": FlatPrices(), "safeguards": safeguards(), "preferences": Preferences()}
+    return Meter(usage=usage or KeptUsage(), budget=budget or Purse(), **{**given, **others})
+
+
 def models(
     *,
     usage: KeptUsage | None = None,
@@ -61,13 +90,17 @@ def models(
 ) -> Models:
     """Models with in-memory ports."""
     return Models(
-        prices=FlatPrices(), usage=usage or KeptUsage(), budget=budget or Purse(), providers=providers, **others
+        prices=FlatPrices(),
+        usage=usage or KeptUsage(),
+        budget=budget or Purse(),
+        providers=providers,
+        **{"safeguards": safeguards(), **others},
     )
 
 
 def guard(model: Model, *, usage: KeptUsage | None = None, budget: Purse | None = None, **call: Any) -> GuardedModel:
-    """`model` behind a guard with in-memory ports; `call` are call settings."""
-    return models(usage=usage, budget=budget).guard(model, call=CallSettings(**call))
+    """`model` behind a guard with in-memory ports; `call` are call settings, and nothing is tried twice unasked."""
+    return models(usage=usage, budget=budget).guard(model, call=CallSettings(**{"retries": 0, **call}))
 
 
 def model_run(*, seconds: float = 60, **others: Any) -> ModelRun:

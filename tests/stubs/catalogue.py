@@ -36,6 +36,7 @@ AGENTS: Final[Sequence[Mapping[str, Any]]] = (
     _pointed("adding", "stub-tools", tools=["calculator"]),
     _pointed("adding_anthropic", "", tools=["calculator"]) | {"model": "anthropic:stub-tools"},
     _pointed("blocking", "stub-tools", tools=["block"]),
+    _pointed("blocking_long", "stub-tools", tools=["block_long"]),
     _pointed("judging", "stub-schema", output_schema=_VERDICT),
     _pointed("judging_anthropic", "", output_schema=_VERDICT) | {"model": "anthropic:stub-schema"},
     _pointed("misjudging", "stub-badschema", output_schema=_VERDICT),
@@ -54,6 +55,7 @@ AGENTS: Final[Sequence[Mapping[str, Any]]] = (
 TOOLS: Final[Mapping[str, Any]] = {
     "calculator": {"toolkit": "agno.tools.calculator:CalculatorTools"},
     "block": {"function": "own_code:block"},
+    "block_long": {"function": "own_code:block_long"},
 }
 
 OWN_CODE: Final = '''
@@ -89,6 +91,12 @@ def block(seconds: float) -> str:
         seconds: How long.
     """
     time.sleep(1.5)
+    return "blocked"
+
+
+def block_long() -> str:
+    """Waits without giving way, for five seconds."""
+    time.sleep(5)
     return "blocked"
 '''
 

@@ -16,6 +16,12 @@ class Exposition:
         """The families' names, counters with their `_total`."""
         return {family.name + ("_total" if family.type == "counter" else "") for family in self._families}
 
+    @property
+    def counters(self) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+        """The value of every counter's series, by its name and labels."""
+        counted = (family.samples for family in self._families if family.type == "counter")
+        return {(each.name, frozenset(each.labels.items())): each.value for samples in counted for each in samples}
+
     def value(self, name: str, **labels: str) -> float:
         """The sum over every sample of that name with (at least) these labels."""
         samples = (sample for family in self._families for sample in family.samples)

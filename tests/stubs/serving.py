@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -39,14 +39,26 @@ class Server:
         folder: Its working folder; everything it writes lies there.
         settings: Its environment, beside `PATH`, `HOME` and `DATA_DIR`; nothing of ours is inherited.
         host: Where it listens.
+        arguments: More of them for `serve`.
+        module: What `python -m` runs: the command line, or a launcher around it.
     """
 
-    def __init__(self, folder: Path, *, settings: Mapping[str, str], host: str = "127.0.0.1") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        settings: Mapping[str, str],
+        host: str = "127.0.0.1",
+        arguments: Sequence[str] = (),
+        module: str = "bullpen",
+    ) -> None:
         self.folder = folder
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._host = host
         self._settings = settings
+        self._arguments = arguments
+        self._module = module
         self._log = folder / "server.log"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -58,6 +70,12 @@ class Server:
         self.stop()
 
     @property
+    def pid(self) -> int:
+        """The process, while it runs."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def api_key(self) -> str:
         """The key the server made for itself."""
         return (self.folder / ".bullpen" / "api-key").read_text().strip()
@@ -65,7 +83,8 @@ class Server:
     def start(self, *, within: float = 60.0) -> None:
         """Starts it and waits until it is ready, `within` seconds."""
         environment = _environment(self.folder, self._settings)
-        command = _command("serve", "--host", self._host, "--port", str(self.port))
+        serve = ("serve", "--host", self._host, "--port", str(self.port), *self._arguments)
+        command = _command(*serve, module=self._module)
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 command, cwd=self.folder, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
@@ -114,8 +133,8 @@ class Server:
             return False
 
 
-def _command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "bullpen", *arguments]
+def _command(*arguments: str, module: str = "bullpen") -> list[str]:
+    return [sys.executable, "-m", module, *arguments]
 
 
 def _environment(folder: Path, settings: Mapping[str, str]) -> dict[str, str]:

@@ -111,9 +111,12 @@ class _Reader:
     def _entry(self, document: Document) -> _Entry:
         definition = self._definition(document)
         self._check_tools(document, definition)
+        self._check_hedge(document, definition)
         source = self._source(document, definition)
         model = self._model(document, definition, source)
-        return _Entry(definition, self._schema(document, definition, source), source, model)
+        schema = self._schema(document, definition, source)
+        self._check_batch(document, definition, schema)
+        return _Entry(definition, schema, source, model)
 
     def _definition(self, document: Document) -> AgentDefinition:
         """What the document says; without the fields that are wrong, so that the others are looked at as well."""
@@ -142,6 +145,24 @@ class _Reader:
             if name not in self._toolbox.names:
                 hint = meant(name, self._toolbox.names)
                 self._problem(document, f"there is no tool `{name}` in tools.yaml. {hint}", "tools", index)
+
+    def _check_hedge(self, document: Document, definition: AgentDefinition) -> None:
+        """Two calls at once are for those who only think."""
+        if definition.hedge_after is None:
+            return
+        acting = [name for name in definition.tools if name in self._toolbox.acting]
+        if acting:
+            told = f"`{acting[0]}` may act; if it does not, say `acts: false` in tools.yaml"
+            self._problem(document, f"`hedge_after` is for agents whose tools do not act. {told}", "hedge_after")
+        if definition.source is not None:
+            told = "has no effect with `source`: nothing is known of what the tools of a Python object do"
+            self._problem(document, f"`hedge_after` {told}", "hedge_after")
+
+    def _check_batch(self, document: Document, definition: AgentDefinition, schema: OutputSchema | None) -> None:
+        """Where several tasks are one prompt, the answer must tell their results apart."""
+        if definition.batch == "prompt" and not (schema and schema.is_list):
+            text = "`batch: prompt` needs an `output_schema` of `type: array`, whose items are the results"
+            self._problem(document, text, "batch")
 
     def _model(self, document: Document, definition: AgentDefinition, source: Source | None) -> str:
         """The id of the model it begins with. Making each model now finds a missing key or package before a caller."""

@@ -10,6 +10,7 @@ from bullpen.llm import CallSettings
 __all__ = ["AgentDefinition", "Isolation", "Reasoning"]
 
 Reasoning: TypeAlias = Literal["none", "tools", "native"]
+Batching: TypeAlias = Literal["off", "prompt"]
 Isolation: TypeAlias = Literal["shared", "instance"]
 
 _SLUG: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
@@ -31,6 +32,7 @@ def _reference(text: str) -> str:
 _Slug: TypeAlias = Annotated[str, AfterValidator(_slug)]
 _Word: TypeAlias = Annotated[str, StringConstraints(min_length=1)]
 _Reference: TypeAlias = Annotated[str, AfterValidator(_reference)]
+_Seconds: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 _Words: TypeAlias = Annotated[tuple[_Word, ...], Field(strict=False)]
 
 
@@ -42,12 +44,18 @@ class AgentDefinition(BaseModel):
         version: Changes whenever the agent's behaviour does.
         model: An alias of the settings such as `fast`, or `provider:id`. With a `source`, used only where the
             user's object brings no model of its own.
-        fallback_models: For when `model` fails: made, guarded and kept in order; the guard does not try them yet.
-        retries: Of one model call; kept for the guard, which does not act on them yet.
+        fallback_models: Asked in order when `model` fails or is known to be away.
+        retries: Of one model call, after failures that may pass.
         timeout: Seconds for one model call.
+        first_token_timeout: Seconds until a streamed call's first token; None leaves the server's own bound.
+        between_tokens_timeout: Seconds of silence between two tokens; None likewise.
+        hedge_after: Seconds after which a model call that has not answered gets a second one beside it, and the first
+            answer wins. Costs more; only for agents whose tools do not act.
         tools: Names from the toolbox. With a `source`, they are added to what the object brings.
         reasoning: `tools` gives the model a scratchpad, `native` uses the model's own reasoning.
         output_schema: A JSON Schema, or `module:attribute` of a pydantic model; the result must match it.
+        batch: `prompt` puts several tasks of one caller to the model together. The output schema is then a list, and
+            each task's result is one element of it.
         max_concurrent: Runs of this type at once; None leaves the pool's own bound.
         isolation: `shared` when one instance serves all runs, `instance` when its tools keep state.
         permission: What a caller needs to run it.
@@ -66,10 +74,14 @@ class AgentDefinition(BaseModel):
     retries: int = Field(default=3, ge=0, le=10)
     temperature: float = Field(default=0.1, ge=0, le=2, allow_inf_nan=False)
     max_tokens: int = Field(default=2048, ge=1)
-    timeout: float = Field(default=30.0, gt=0, allow_inf_nan=False)
+    timeout: _Seconds = 30.0
+    first_token_timeout: _Seconds | None = None
+    between_tokens_timeout: _Seconds | None = None
+    hedge_after: _Seconds | None = None
     tools: _Words = ()
     reasoning: Reasoning = "none"
     output_schema: dict[str, Any] | _Reference | None = None
+    batch: Batching = "off"
     max_concurrent: int | None = Field(default=None, ge=1)
     isolation: Isolation = "shared"
     permission: _Word = "agent:execute:basic"
@@ -84,5 +96,8 @@ class AgentDefinition(BaseModel):
             max_tokens=self.max_tokens,
             timeout=self.timeout,
             retries=self.retries,
+            first_token=self.first_token_timeout,
+            between_tokens=self.between_tokens_timeout,
             fallbacks=self.fallback_models,
+            hedge_after=self.hedge_after,
         )

@@ -22,6 +22,9 @@ _FIELD: Final = "output_schema"
 _MAX_BYTES: Final = 64 * 1024
 _MAX_DEPTH: Final = 32
 _SHOWN: Final = 3
+_HELD: Final = "results"
+# Where `$ref` looks for them.
+_AT_THE_ROOT: Final = frozenset({"$defs", "definitions", "$schema", "$id", "title"})
 
 
 class OutputSchema:
@@ -73,7 +76,14 @@ class OutputSchema:
                 raise _Violations(violations)
             return content
 
-        return cls(agno=document, schema=document, checked=checked)
+        return cls(
+            agno=_as_object(document), schema=document, checked=lambda content: checked(_inside(content, document))
+        )
+
+    @property
+    def is_list(self) -> bool:
+        """Whether the result is a list."""
+        return self.json_schema.get("type") == "array"
 
     def for_agno(self) -> type[BaseModel] | dict[str, Any]:
         """What Agno takes as `output_schema`: the pydantic model, or the JSON Schema, which the guard dresses."""
@@ -109,6 +119,23 @@ def plain(content: object) -> Json:
 
 
 _Check = Callable[[Json], Json]
+
+
+def _as_object(schema: dict[str, Any]) -> dict[str, Any]:
+    """A schema of an object, as providers want at the root: one that holds the result, if that is a list."""
+    if schema.get("type") != "array":
+        return schema
+    inner = {name: value for name, value in schema.items() if name not in _AT_THE_ROOT}
+    above = {name: value for name, value in schema.items() if name in _AT_THE_ROOT}
+    held = {"type": "object", "properties": {_HELD: inner}, "required": [_HELD], "additionalProperties": False}
+    return {**above, **held}
+
+
+def _inside(content: Json, schema: Mapping[str, Any]) -> Json:
+    """What the object holds; a model may also have left it out."""
+    if schema.get("type") == "array" and isinstance(content, dict) and content.keys() == {_HELD}:
+        return content[_HELD]
+    return content
 
 
 class _Violations(Exception):

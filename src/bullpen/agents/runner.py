@@ -24,6 +24,7 @@ __all__ = ["Result", "Runner", "Streamed"]
 
 _log = structlog.get_logger("bullpen.agents")
 
+_WORDS: Final = "RunContent"
 _Status: TypeAlias = Literal["started", "completed", "failed"]
 # A failed call ends in two events of Agno's, completed and then error; the first one knows both.
 _TOOL_STATUS: Final[dict[str, _Status]] = {"ToolCallStarted": "started", "ToolCallCompleted": "completed"}
@@ -73,8 +74,11 @@ class Runner:
             events: Any = agent.arun(request.task, stream=True, stream_events=True, **arguments)
             async with aclosing(events):
                 async for event in events:
-                    witness.see(event)
-                    message = _message(event, request)
+                    name = _name(event)
+                    # Nine of ten events are words, and no word is an end.
+                    if name != _WORDS:
+                        witness.see(event)
+                    message = _message(name, event, request)
                     if message is not None:
                         told = told or isinstance(message, Delta)
                         yield message
@@ -129,9 +133,12 @@ def _is_asked_to_stop() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-def _message(event: Any, request: Request) -> Delta | ToolStep | None:
-    name = str(getattr(event, "event", "")).removeprefix("Team")
-    if name == "RunContent" and event.run_id == request.run_id:
+def _name(event: Any) -> str:
+    return str(getattr(event, "event", "")).removeprefix("Team")
+
+
+def _message(name: str, event: Any, request: Request) -> Delta | ToolStep | None:
+    if name == _WORDS and event.run_id == request.run_id:
         return Delta(event.content) if isinstance(event.content, str) and event.content else None
     status = _TOOL_STATUS.get(name)
     if status is None or event.tool is None:

@@ -25,6 +25,7 @@ class ToolEntry(BaseModel):
         function: `module:function`; its signature and docstring are what the model is told.
         mcp: A server whose tools are all offered.
         description: For people.
+        acts: It changes something in the world, so that doing it twice is worse than once.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -34,6 +35,7 @@ class ToolEntry(BaseModel):
     mcp: McpServer | None = None
     arguments: dict[str, Any] = {}
     description: str = ""
+    acts: bool = True
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
@@ -54,12 +56,13 @@ class Toolbox:
     """Tools by name.
 
     Whatever was wrong with the file is in `problems`, and the catalogue reports it with its own: all mistakes are
-    told at once. A name with a mistake still counts as known.
+    told at once. A name with a mistake still counts as known. `acting` are the names of those that change something.
     """
 
     def __init__(self) -> None:
         self.problems: tuple[str, ...] = ()
         self.names: frozenset[str] = frozenset()
+        self.acting: frozenset[str] = frozenset()
         self._tools: dict[str, _Tool] = {}
         self._connections: dict[str, McpConnection] = {}
 
@@ -124,6 +127,8 @@ class Toolbox:
             entry = ToolEntry.model_validate(value)
         except ValidationError as error:
             return document.problems(error, fields=_FIELDS, under=(name,))
+        if entry.acts:
+            self.acting |= {name}
         if entry.mcp is not None:
             self._connections[name] = McpConnection(name, entry.mcp)
             return []

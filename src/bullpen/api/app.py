@@ -18,7 +18,18 @@ from bullpen.api.desk import Desk
 from bullpen.api.gate import Gate
 from bullpen.api.middleware import Arrival, BodyLimit
 from bullpen.api.middleware.cors import Cors
-from bullpen.api.routes import agents, audit, auth, contract, execute, keys, operate, security
+from bullpen.api.routes import (
+    agents,
+    audit,
+    auth,
+    breakers,
+    contract,
+    execute,
+    keys,
+    operate,
+    scaling,
+    security,
+)
 from bullpen.bootstrap import Services
 from bullpen.errors import Misconfigured
 from bullpen.execution import Batch
@@ -78,6 +89,8 @@ def described(services: Services, settings: Settings) -> list[APIRoute]:
         operate.health_routes(health=services.health),
         agents.routes(gate=gate, execution=execution, catalogue=services.catalogue),
         operate.pool_routes(gate=gate, pool=services.pool),
+        breakers.routes(gate=gate, breakers=services.safeguards.breakers),
+        scaling.routes(gate=gate, scaler=services.scaler, tuner=services.tuner),
         *_security(services, gate),
     ]
     if settings.enable_metrics:

@@ -10,19 +10,35 @@ import httptools
 import orjson
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
 
 from bullpen.api.errors import problem
 from bullpen.api.middleware.headers import guarded
 from bullpen.errors import BullpenError, Refused
 from bullpen.messages import new_id
 
-__all__ = ["Connection"]
+__all__ = ["SILENCE", "Connection", "Connections"]
+
+SILENCE: Final = 2
+"""Seconds after which a draining server closes a connection on which nothing comes."""
 
 _log = structlog.get_logger("bullpen.http")
 
 _LARGEST_HEAD: Final = 64 * 1024
 _SENT_AHEAD: Final = 8
 _UPGRADE: Final = frozenset({b"upgrade", b"connection", b"http2-settings"})
+
+
+class Connections(ServerState):
+    """What the connections of one server have in common.
+
+    Attributes:
+        draining: The server stops. What comes on a connection is answered still, and the answer closes it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.draining = False
 
 
 class Connection(HttpToolsProtocol):
@@ -34,16 +50,22 @@ class Connection(HttpToolsProtocol):
     - What is not HTTP is answered with a problem.
     - An offer to upgrade is ignored, as RFC 9110 (7.8) allows, and the request answered over HTTP/1.1.
     - A caller who hangs up is missed by the request under way, also when up to eight others were sent behind it.
+    - While the server drains, an idle connection waits for its next request: one may be on its way, and closing now
+      would lose it. Its answer says `Connection: close`. After `SILENCE` without a request the connection is closed.
     """
 
+    server_state: Connections
     _running: Any = None
+    _last: Any = None
     _unframed = 0
     _declined = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own does
         """The time for the first head begins."""
         super().connection_made(transport)
-        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+        if self.server_state.draining:
+            self.timeout_keep_alive = min(self.timeout_keep_alive, SILENCE)
+        self._await_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tells the request under way, where uvicorn tells only the one sent last."""
@@ -74,6 +96,8 @@ class Connection(HttpToolsProtocol):
             return
         self._unset_keepalive_if_required()
         super().on_headers_complete()
+        if self.server_state.draining:
+            self._end_with(self.cycle)
         if len(self.pipeline) <= _SENT_AHEAD:
             self.flow.resume_reading()  # uvicorn stops here, and who does not read sees nobody hang up
 
@@ -87,6 +111,25 @@ class Connection(HttpToolsProtocol):
         self._unframed = 0
         if not self._declined:
             super().on_message_complete()
+
+    def shutdown(self) -> None:
+        """The server drains: the answer to what was sent is the last one, and silence ends the connection."""
+        self.timeout_keep_alive = min(self.timeout_keep_alive, SILENCE)
+        if self.cycle is None or self.cycle.response_complete:
+            self._await_request()
+        elif not self.cycle.response_started:
+            self._end_with(self.cycle)
+
+    def _await_request(self) -> None:
+        self._unset_keepalive_if_required()
+        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+
+    def _end_with(self, cycle: Any) -> None:
+        """This answer closes the connection, and not one before it that was to do so: that would lose this one."""
+        if self._last is not None and not self._last.response_started:
+            self._last.keep_alive = True
+        self._last = cycle if cycle.keep_alive else None
+        cycle.keep_alive = False
 
     def _feed(self, data: bytes) -> None:
         while data:

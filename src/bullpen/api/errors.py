@@ -46,6 +46,7 @@ STATUS: Final[dict[type[BullpenError], int]] = {
     errors.DeadlineExceeded: 504,
     errors.ModelTimeout: 504,
     errors.ModelBusy: 503,
+    errors.CircuitOpen: 503,
 }
 
 

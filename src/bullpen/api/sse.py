@@ -54,10 +54,11 @@ class EventStream(Response):
         self.background = None
         self._events = events
         self._heartbeat = heartbeat
-        self._queue: asyncio.Queue[Event | BullpenError] = asyncio.Queue(_BUFFER)
+        self._queue: asyncio.Queue[Event | BullpenError | None] = asyncio.Queue(_BUFFER)
         self._begun = False
         self._ended = False
         self._sent = 0
+        self._heard = asyncio.get_running_loop().time()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Sends until the run ends or the caller hangs up, and then leaves nothing running.
@@ -79,9 +80,11 @@ class EventStream(Response):
         sending = asyncio.create_task(self._send(scope, receive, send))
         leaving = asyncio.create_task(self._until_gone(receive))
         tasks = (drawing, sending, leaving)
+        self._beat()
         try:
             await asyncio.wait((sending, leaving), return_when=asyncio.FIRST_COMPLETED)
         finally:
+            self._next_beat.cancel()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -110,29 +113,46 @@ class EventStream(Response):
         except asyncio.CancelledError as error:
             await self._events.athrow(error)
 
+    def _beat(self) -> None:
+        """Has a heartbeat sent when one is due, and looks again when the next could be.
+
+        One timer a stream, which finds out how long the silence is: to start and stop one around every event would
+        cost more than the event.
+        """
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        if now - self._heard >= self._heartbeat:
+            self._heard = now
+            if self._queue.empty():
+                self._queue.put_nowait(None)
+        self._next_beat = loop.call_at(self._heard + self._heartbeat, self._beat)
+
     async def _send(self, scope: Scope, receive: Receive, send: Send) -> None:
-        item = await self._next()
-        if isinstance(item, BullpenError):
-            await problem_response(item, scope=scope)(scope, receive, send)
+        items = await self._next()
+        if isinstance(items[0], BullpenError):
+            await problem_response(items[0], scope=scope)(scope, receive, send)
             return
         self._begun = True
         await send({"type": "http.response.start", "status": 200, "headers": list(_HEADERS)})
         while True:
-            body = _HEARTBEAT if item is None else self._encoded(item, scope)
-            last = isinstance(item, Done | BullpenError)
+            body = b"".join(_HEARTBEAT if item is None else self._encoded(item, scope) for item in items)
+            last = isinstance(items[-1], Done | BullpenError)
             await send({"type": "http.response.body", "body": body, "more_body": not last})
+            self._heard = asyncio.get_running_loop().time()
             if last:
                 self._ended = True
                 return
-            item = await self._next()
+            items = await self._next()
 
-    async def _next(self) -> Event | BullpenError | None:
-        """The next event, or None when a heartbeat is due."""
-        try:
-            async with asyncio.timeout(self._heartbeat):
-                return await self._queue.get()
-        except TimeoutError:
-            return None
+    async def _next(self) -> list[Event | BullpenError | None]:
+        """Everything there is to send, at least one thing; None is a heartbeat.
+
+        What came while the last was being sent leaves in one piece: the busier the process, the fewer writes.
+        """
+        items = [await self._queue.get()]
+        while not self._queue.empty():
+            items.append(self._queue.get_nowait())
+        return items
 
     def _encoded(self, item: Event | BullpenError, scope: Scope) -> bytes:
         self._sent += 1

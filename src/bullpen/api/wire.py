@@ -19,8 +19,6 @@ __all__ = [
     "BatchDocument",
     "ExecuteBody",
     "FailedRunDocument",
-    "HealthDocument",
-    "PoolDocument",
     "ProblemDocument",
     "answer_document",
 ]
@@ -45,7 +43,7 @@ class ExecuteBody(_Body):
     task: Annotated[str, StringConstraints(pattern=r"\S")] = Field(description="What to do; not blank")
     context: dict[str, JsonValue] | None = Field(default=None, description="Facts shown to the model beside the task")
     priority: Annotated[int, Field(ge=1, le=5)] = Field(
-        default=DEFAULT_PRIORITY, description="1 (first) to 5; kept, and not weighed yet: today the order is arrival"
+        default=DEFAULT_PRIORITY, description="1 (first) to 5; who waits for a lane moves up as time passes"
     )
     timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
         default=None, description="Seconds for the whole run, waiting included; the server's own bound still holds"
@@ -189,36 +187,6 @@ class AgentsDocument(BaseModel):
     """The agents the caller may use."""
 
     agents: list[AgentDocument]
-
-
-class AgentTypeDocument(BaseModel):
-    """The lanes of one agent type."""
-
-    count: int
-    active: int
-    total_tasks: int
-
-
-class PoolDocument(BaseModel):
-    """The pool's figures."""
-
-    model_config = ConfigDict(extra="allow")
-
-    total_agents: int
-    max_pool_size: int
-    pool_utilization: float
-    agent_types: dict[str, AgentTypeDocument]
-    total_agents_created: int
-    total_tasks_processed: int
-    avg_task_duration: float
-    pool_hit_rate: float
-
-
-class HealthDocument(BaseModel):
-    """How the service is."""
-
-    status: Literal["ok", "degraded", "down"]
-    dependencies: dict[str, dict[str, JsonValue]] | None = None
 
 
 def answer_document(answer: Answer) -> dict[str, Any]:

@@ -7,11 +7,12 @@ from pydantic import AnyHttpUrl
 
 from bullpen import __version__
 from bullpen.agents import Catalogue, Toolbox
+from bullpen.bootstrap.safeguards import safeguards_alone
 from bullpen.bootstrap.stores import plain
 from bullpen.costs.prices import PriceList
 from bullpen.costs.usage import MeteredUsage
 from bullpen.errors import Misconfigured
-from bullpen.llm import Endpoint, Makers, ModelName, Models
+from bullpen.llm import Endpoint, Makers, ModelName, Models, Safeguards
 from bullpen.llm.local import AllowAll
 from bullpen.settings import Settings
 from bullpen.telemetry import Metrics
@@ -24,31 +25,40 @@ class Cast:
     """What `bullpen agents check` looks at."""
 
     metrics: Metrics
+    safeguards: Safeguards
     models: Models
     toolbox: Toolbox
     catalogue: Catalogue
 
 
-def cast(settings: Settings, *, providers: Makers | None = None, wrong: Sequence[str] = ()) -> Cast:
-    """Reads the catalogue and checks it.
+def cast(
+    settings: Settings,
+    *,
+    providers: Makers | None = None,
+    wrong: Sequence[str] = (),
+    metrics: Metrics | None = None,
+    safeguards: Safeguards | None = None,
+) -> Cast:
+    """Reads the catalogue and checks it. Without safeguards of its own, those of this process alone stand before calls.
 
     Raises:
         Misconfigured: Names everything that is wrong with the models, the tools and the agents, and before that what
             the caller has found `wrong`.
     """
-    metrics = Metrics(version=__version__)
+    metrics = metrics or Metrics(version=__version__)
+    safeguards = safeguards or safeguards_alone(settings, metrics=metrics)
     try:
-        models = _models(settings, metrics, providers or {})
+        models = _models(settings, metrics, safeguards, providers or {})
         toolbox = Toolbox.load(settings.config_dir / "tools.yaml")
         catalogue = Catalogue.load(settings.config_dir / "agents", models=models, toolbox=toolbox)
     except Misconfigured as error:
         raise Misconfigured(*wrong, *error.problems) from error
     if wrong:
         raise Misconfigured(*wrong)
-    return Cast(metrics=metrics, models=models, toolbox=toolbox, catalogue=catalogue)
+    return Cast(metrics=metrics, safeguards=safeguards, models=models, toolbox=toolbox, catalogue=catalogue)
 
 
-def _models(settings: Settings, metrics: Metrics, providers: Makers) -> Models:
+def _models(settings: Settings, metrics: Metrics, safeguards: Safeguards, providers: Makers) -> Models:
     known: set[ModelName] = set()
     prices = PriceList(
         metrics=metrics,
@@ -70,6 +80,11 @@ def _models(settings: Settings, metrics: Metrics, providers: Makers) -> Models:
         prices=prices,
         usage=MeteredUsage(metrics=metrics, known=known),
         budget=AllowAll(),
+        safeguards=safeguards,
+        chat=settings.llm.client,
+        connect_timeout=settings.llm.connect_timeout,
+        first_token=settings.llm.first_token_timeout,
+        between_tokens=settings.llm.between_tokens_timeout,
         providers=providers,
         known=known,
     )

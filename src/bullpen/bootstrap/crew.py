@@ -12,9 +12,10 @@ from bullpen import __version__
 from bullpen.agents import Builder, Runner
 from bullpen.bootstrap.cast import Cast, cast
 from bullpen.execution import Authority, Execution
+from bullpen.execution.record import Observe, unobserved
 from bullpen.llm import Makers
 from bullpen.outbox.nowhere import Nowhere
-from bullpen.pool import Pool
+from bullpen.pool import Places, Pool
 from bullpen.pool.local import LocalPool
 from bullpen.security.audit import Audit
 from bullpen.security.authorization.cedar import CedarPolicy
@@ -47,8 +48,25 @@ async def crew(settings: Settings, *, providers: Makers | None = None) -> AsyncI
 
 
 @asynccontextmanager
-async def work(settings: Settings, found: Cast, *, authority: Authority, audit: Audit) -> AsyncIterator[Crew]:
-    """Opens what the cast needs to work."""
+async def work(
+    settings: Settings,
+    found: Cast,
+    *,
+    authority: Authority,
+    audit: Audit,
+    observe: Observe = unobserved,
+    places: Places | None = None,
+) -> AsyncIterator[Crew]:
+    """Opens what the cast needs to work.
+
+    Args:
+        settings: What the operator set.
+        found: Who can work.
+        authority: Who may.
+        audit: Where it is recorded.
+        observe: Hears of every run.
+        places: Of agents with `max_concurrent`; without, this process counts for itself.
+    """
     async with AsyncExitStack() as stack:
         stack.push_async_callback(found.models.aclose)
         await found.toolbox.start()
@@ -60,6 +78,10 @@ async def work(settings: Settings, found: Cast, *, authority: Authority, audit: 
             max_wait=settings.pool.max_wait,
             max_waiting=settings.pool.max_waiting,
             idle_after=settings.pool.idle_after,
+            ageing=settings.pool.ageing,
+            tenant_share=settings.pool.tenant_share,
+            tenant_weights=settings.pool.tenant_weights,
+            places=places,
             metrics=found.metrics,
         )
         await pool.open()
@@ -71,7 +93,11 @@ async def work(settings: Settings, found: Cast, *, authority: Authority, audit: 
             authority=authority,
             audit=audit,
             metrics=found.metrics,
+            observe=observe,
+            together=settings.batch.size,
+            together_wait=settings.batch.wait,
         )
+        stack.push_async_callback(execution.aclose)
         yield Crew(**members(found), pool=pool, authority=authority, audit=audit, execution=execution)
 
 

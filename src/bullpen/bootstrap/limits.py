@@ -3,17 +3,16 @@
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AsyncExitStack
 
+from bullpen.bootstrap.ground import Ground
+from bullpen.bootstrap.stores import redis_client
 from bullpen.limits import Limiter, Policy, Rules, Turnstile
 from bullpen.limits.document import load_rules, read_rules
 from bullpen.limits.local import LocalLimiter
-from bullpen.limits.presence import Presence
 from bullpen.limits.redis import RedisLimiter
 from bullpen.limits.standby import StandbyLimiter
-from bullpen.security.audit import Audit, EventType
+from bullpen.security.audit import EventType
 from bullpen.settings import Settings
-from bullpen.stores import FileWatch, open_redis
-from bullpen.stores.cluster import is_cluster, open_cluster
-from bullpen.stores.secrets import Secrets
+from bullpen.stores import FileWatch
 from bullpen.telemetry import Metrics
 
 __all__ = ["open_turnstile"]
@@ -25,8 +24,7 @@ async def open_turnstile(
     stack: AsyncExitStack,
     settings: Settings,
     *,
-    secrets: Secrets,
-    audit: Audit,
+    ground: Ground,
     metrics: Metrics,
     roles: Callable[[], Collection[str]],
 ) -> Turnstile:
@@ -37,9 +35,9 @@ async def open_turnstile(
     Raises:
         Misconfigured: Names every mistake in the file.
     """
-    path = settings.config_dir / _FILE
+    audit, path = ground.trail.audit, settings.config_dir / _FILE
     rules = load_rules(path, roles=roles())
-    limiter = _limiter(stack, settings, secrets=secrets, metrics=metrics)
+    limiter = _limiter(stack, settings, ground, metrics)
     turnstile = Turnstile(policy=Policy(rules), limiter=limiter, metrics=metrics, is_shared=bool(settings.redis_url))
 
     def changed(found: Rules) -> None:
@@ -57,17 +55,11 @@ async def open_turnstile(
     return turnstile
 
 
-def _limiter(stack: AsyncExitStack, settings: Settings, *, secrets: Secrets, metrics: Metrics) -> Limiter:
+def _limiter(stack: AsyncExitStack, settings: Settings, ground: Ground, metrics: Metrics) -> Limiter:
+    own = LocalLimiter(replicas=ground.replicas)
     if not settings.redis_url:
-        return LocalLimiter(replicas=lambda: settings.limits.replicas)
-    # A client of its own: a crowd at the door must not wait behind other rooms for a connection.
-    opener = open_cluster if is_cluster(settings.redis_url) else open_redis
-    client = opener(settings.redis_url, password=secrets.reader("REDIS_PASSWORD"))
-    stack.push_async_callback(client.aclose)
-    presence = Presence(client, least=settings.limits.replicas)
-    presence.start()
-    stack.push_async_callback(presence.aclose)
-    own = LocalLimiter(replicas=lambda: presence.replicas)
-    standby = StandbyLimiter(RedisLimiter(client), own, metrics=metrics)
+        return own
+    shared = RedisLimiter(redis_client(stack, settings, secrets=ground.secrets))
+    standby = StandbyLimiter(shared, own, metrics=metrics)
     stack.push_async_callback(standby.aclose)
     return standby

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any
 
-from bullpen.bootstrap.audit import AuditTrail
+from bullpen.bootstrap.ground import Ground
 from bullpen.bootstrap.identity import Identity
 from bullpen.bootstrap.stores import plain, secret_of
 from bullpen.clock import SystemClock
@@ -22,14 +22,14 @@ __all__ = ["posture_of"]
 def posture_of(
     settings: Settings,
     *,
-    trail: AuditTrail,
+    ground: Ground,
     identity: Identity,
     policy: CedarPolicy,
     turnstile: Turnstile,
-    secrets: Secrets,
     metrics: Metrics,
 ) -> Posture:
     """Asks each guard when it is asked itself; nothing of what it tells is a secret."""
+    trail, secrets = ground.trail, ground.secrets
 
     def audit() -> dict[str, Any]:
         return {"durability": trail.mode, "degraded": trail.outbox.degraded, "keep_days": settings.audit.keep_days}

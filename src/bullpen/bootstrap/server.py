@@ -7,24 +7,26 @@ from functools import partial
 from typing import Final
 
 import structlog
-from redis.asyncio import Redis
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bullpen.agents import Toolbox
-from bullpen.bootstrap.audit import AuditTrail, open_trail
+from bullpen import __version__
 from bullpen.bootstrap.cast import Cast, cast
 from bullpen.bootstrap.crew import Crew, members, prepared, work
+from bullpen.bootstrap.ground import Ground, open_ground
+from bullpen.bootstrap.health import open_health
 from bullpen.bootstrap.identity import Identity, open_identity
 from bullpen.bootstrap.limits import open_turnstile
+from bullpen.bootstrap.operations import look_after
+from bullpen.bootstrap.places import open_places
 from bullpen.bootstrap.policy import follow_policies
 from bullpen.bootstrap.posture import posture_of
+from bullpen.bootstrap.safeguards import safeguards_of
 from bullpen.bootstrap.secrets import follow_models, follow_signing, secrets_of
-from bullpen.bootstrap.stores import open_database, plain, secret_of
+from bullpen.bootstrap.stores import plain, secret_of
 from bullpen.errors import Misconfigured
 from bullpen.execution import Authority
 from bullpen.limits import Turnstile
 from bullpen.llm import Makers
-from bullpen.operations import Dependency, Health, Posture
+from bullpen.operations import Health, Posture, Scaler, Traffic, Tuner
 from bullpen.operations.weaknesses import weaknesses
 from bullpen.outbox import Outbox
 from bullpen.security.audit import AuditLog, EventType
@@ -33,10 +35,7 @@ from bullpen.security.authorization.cedar import CedarPolicy
 from bullpen.security.authorization.document import policies_in
 from bullpen.settings import Settings
 from bullpen.stores import open_engine, open_redis
-from bullpen.stores import redis as redis_store
-from bullpen.stores import sql as sql_store
-from bullpen.stores.secrets import Secrets
-from bullpen.telemetry import LoopLag, Metrics
+from bullpen.telemetry import Metrics
 
 __all__ = ["Services", "bootstrap"]
 
@@ -63,17 +62,9 @@ class Services(Crew):
     audit_log: AuditLog
     posture: Posture
     health: Health
+    scaler: Scaler
+    tuner: Tuner
     first_key: str | None = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Ground:
-    """What the rooms stand on."""
-
-    secrets: Secrets
-    engine: AsyncEngine
-    redis: Redis | None
-    trail: AuditTrail
 
 
 @asynccontextmanager
@@ -95,28 +86,30 @@ async def bootstrap(
     wrong = [*_unreadable(settings), *(_open(settings) if exposed else ())]
     async with AsyncExitStack() as stack:
         stack.enter_context(prepared(settings))
-        found = cast(settings, providers=providers, wrong=wrong)
+        if wrong:
+            cast(settings, providers=providers, wrong=wrong)  # tells of what else is wrong, too
+        metrics = Metrics(version=__version__)
+        secrets = secrets_of(settings, metrics=metrics, exposed=exposed)
+        safeguards = safeguards_of(stack, settings, secrets=secrets, metrics=metrics)
+        found = cast(settings, providers=providers, metrics=metrics, safeguards=safeguards)
         policy = _policy(settings)
-        ground = await stack.enter_async_context(_ground(settings, found.metrics, exposed=exposed))
-        trail = ground.trail
-        authority = Authority(policy, audit=trail.audit, metrics=found.metrics)
-        follow_policies(stack, settings, policy, audit=trail.audit, metrics=found.metrics)
+        ground = await stack.enter_async_context(open_ground(settings, secrets, metrics))
+        audit = ground.trail.audit
+        authority = Authority(policy, audit=audit, metrics=metrics)
+        follow_policies(stack, settings, policy, audit=audit, metrics=metrics)
         turnstile = await open_turnstile(
-            stack,
-            settings,
-            secrets=ground.secrets,
-            audit=trail.audit,
-            metrics=found.metrics,
-            roles=lambda: policy.policies.roles,
+            stack, settings, ground=ground, metrics=metrics, roles=lambda: policy.policies.roles
         )
         identity = await stack.enter_async_context(
             _identity(settings, found, ground, roles=policy.policies.roles, exposed=exposed)
         )
-        works = await stack.enter_async_context(work(settings, found, authority=authority, audit=trail.audit))
-        health = _health(stack, works, ground, identity)
-        lag = LoopLag(metrics=found.metrics)
-        lag.start()
-        stack.callback(lag.stop)
+        traffic = Traffic()
+        places = open_places(stack, settings, ground=ground, catalogue=found.catalogue, metrics=metrics)
+        works = await stack.enter_async_context(
+            work(settings, found, authority=authority, audit=audit, observe=traffic.observe, places=places)
+        )
+        health = open_health(stack, settings, works, ground, identity)
+        scaler, tuner = look_after(stack, settings, works, traffic=traffic, replicas=ground.replicas)
         yield Services(
             **members(works),
             authenticator=Authenticator(identity.ring, identity.tokens),
@@ -125,18 +118,14 @@ async def bootstrap(
             sessions=identity.sessions,
             policy=policy,
             turnstile=turnstile,
-            outbox=trail.outbox,
-            audit_log=trail.log,
+            outbox=ground.trail.outbox,
+            audit_log=ground.trail.log,
             posture=posture_of(
-                settings,
-                trail=trail,
-                identity=identity,
-                policy=policy,
-                turnstile=turnstile,
-                secrets=ground.secrets,
-                metrics=found.metrics,
+                settings, ground=ground, identity=identity, policy=policy, turnstile=turnstile, metrics=metrics
             ),
             health=health,
+            scaler=scaler,
+            tuner=tuner,
             first_key=identity.first_key,
         )
 
@@ -149,20 +138,8 @@ def _policy(settings: Settings) -> CedarPolicy:
 
 
 @asynccontextmanager
-async def _ground(settings: Settings, metrics: Metrics, *, exposed: bool) -> AsyncIterator[_Ground]:
-    """The stores, and what must be written down from the first moment on."""
-    secrets = secrets_of(settings, metrics=metrics, exposed=exposed)
-    password = secrets.reader("DATABASE_PASSWORD")
-    async with AsyncExitStack() as stack:
-        engine = await stack.enter_async_context(open_database(settings, password=password))
-        redis = _open_redis(stack, settings, secrets)
-        trail = await stack.enter_async_context(open_trail(settings, engine=engine, password=password, metrics=metrics))
-        yield _Ground(secrets=secrets, engine=engine, redis=redis, trail=trail)
-
-
-@asynccontextmanager
 async def _identity(
-    settings: Settings, found: Cast, ground: _Ground, *, roles: Collection[str], exposed: bool
+    settings: Settings, found: Cast, ground: Ground, *, roles: Collection[str], exposed: bool
 ) -> AsyncIterator[Identity]:
     """Who is asking, by the secrets of the moment."""
     secrets = ground.secrets
@@ -210,29 +187,3 @@ def _open(settings: Settings) -> Iterator[str]:
             "MODEL_NAME: no model is set, and on an address others can reach none is assumed. Set a provider's key, "
             "or MODEL_NAME=offline to serve the offline model."
         )
-
-
-def _open_redis(stack: AsyncExitStack, settings: Settings, secrets: Secrets) -> Redis | None:
-    if not settings.redis_url:
-        return None
-    client = open_redis(settings.redis_url, password=secrets.reader("REDIS_PASSWORD"))
-    stack.push_async_callback(client.aclose)
-    return client
-
-
-def _health(stack: AsyncExitStack, works: Crew, ground: _Ground, identity: Identity) -> Health:
-    dependencies = [Dependency(name="database", check=partial(sql_store.ping, ground.engine))]
-    if ground.redis is not None:
-        # Without it limits go on in each replica, so its absence must not take one out.
-        dependencies.append(Dependency(name="redis", check=partial(redis_store.ping, ground.redis), required=False))
-    if identity.provider is not None:
-        # Its last known keys stand, and API keys do not need it.
-        dependencies.append(Dependency(name="identity_provider", check=identity.provider.check, required=False))
-    health = Health([*dependencies, *_tool_servers(works.toolbox)], metrics=works.metrics)
-    stack.push_async_callback(health.aclose)
-    return health
-
-
-def _tool_servers(toolbox: Toolbox) -> list[Dependency]:
-    """Without one its tools fail, and everything else goes on."""
-    return [Dependency(name=f"mcp:{name}", check=check, required=False) for name, check in toolbox.servers.items()]

@@ -1,20 +1,22 @@
 """The database and the server's secret."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from pydantic import SecretStr
+from redis.asyncio import Redis, RedisCluster
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bullpen.security.authentication import Peppers
 from bullpen.security.authentication.first import data_folder, server_secret
 from bullpen.security.authentication.sql import SqlKeyStore
 from bullpen.settings import Settings
-from bullpen.stores import open_engine
+from bullpen.stores import open_engine, open_redis
+from bullpen.stores.cluster import is_cluster, open_cluster
 from bullpen.stores.schema import upgrade, wait_until_current
-from bullpen.stores.secrets import Password
+from bullpen.stores.secrets import Password, Secrets
 
-__all__ = ["engine_of", "key_store", "open_database", "peppers_of", "plain", "secret_of"]
+__all__ = ["engine_of", "key_store", "open_database", "peppers_of", "plain", "redis_client", "secret_of"]
 
 
 @asynccontextmanager
@@ -39,6 +41,15 @@ async def key_store(settings: Settings) -> AsyncIterator[tuple[SqlKeyStore, Pepp
     """The store of API keys, and the peppers their digests are keyed with."""
     async with open_database(settings) as engine:
         yield SqlKeyStore(engine), peppers_of(settings)
+
+
+def redis_client(stack: AsyncExitStack, settings: Settings, *, secrets: Secrets) -> Redis | RedisCluster:
+    """A client of one room's own, so that a crowd in another does not make it wait for a connection."""
+    url = str(settings.redis_url)
+    opener = open_cluster if is_cluster(url) else open_redis
+    client = opener(url, password=secrets.reader("REDIS_PASSWORD"))
+    stack.push_async_callback(client.aclose)
+    return client
 
 
 def peppers_of(settings: Settings) -> Peppers:

@@ -9,11 +9,21 @@ from typing import Final
 import httpx
 
 from bullpen.bootstrap import Services
+from bullpen.cli.server import Beside, Server
 from bullpen.cli.words import described
 
-__all__ = ["ask"]
+__all__ = ["ask", "asking"]
 
 _AGENT: Final = "general"
+
+
+def asking(question: str, *, url: str) -> Beside:
+    """Asks beside a server; `url` is where it is reached."""
+
+    async def beside(server: Server, services: Services) -> None:
+        await ask(question, listening=server.listening, url=url, services=services)
+
+    return beside
 
 
 async def ask(question: str, *, listening: asyncio.Event, url: str, services: Services) -> None:

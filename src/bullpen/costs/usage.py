@@ -55,6 +55,17 @@ class MeteredUsage:
             duration=round(attempt.duration, 6),
         )
 
+    def hedged(self, model: ModelName) -> None:
+        """Counts that a call of `model` took so long that a second one was made beside it."""
+        slow = label(model, self._known)
+        self._metrics.model_hedges_total.labels(slow.provider, slow.id).inc()
+
+    def failed_over(self, model: ModelName, to: ModelName) -> None:
+        """Counts that `model` could not do it and the next one of the chain is asked."""
+        left, taken = label(model, self._known), label(to, self._known)
+        self._metrics.model_failovers_total.labels(left.provider, left.id).inc()
+        _log.warning("model_failover", model=str(left), to=str(taken))
+
 
 class _Meter:
     """The counters of one model, bound to their labels once."""

@@ -9,15 +9,15 @@ at all.
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
 
 from bullpen.agents import AgentDefinition, Catalogue, OutputSchema, Result, Runner, Streamed
 from bullpen.caller import Caller
-from bullpen.errors import DeadlineExceeded
 from bullpen.execution.authority import Authority
-from bullpen.execution.record import Counters, Record, Spend
+from bullpen.execution.record import Counters, Observe, Record, Spend, unobserved
+from bullpen.execution.run import Run
+from bullpen.execution.together import Together
 from bullpen.llm.run import ModelRun
-from bullpen.messages import Answer, Done, Event, Request, Started
+from bullpen.messages import Answer, Done, Event, Json, Request
 from bullpen.pool import Lane, Pool
 from bullpen.resilience import Deadline
 from bullpen.security.audit import Audit
@@ -25,26 +25,6 @@ from bullpen.security.authorization import Resource
 from bullpen.telemetry import Metrics
 
 __all__ = ["Execution"]
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """Everything one run needs on its way down."""
-
-    request: Request
-    caller: Caller
-    schema: OutputSchema | None
-    model: ModelRun
-    record: Record
-
-    def started(self, lane: Lane) -> Started:
-        """The first event of a stream."""
-        return Started(
-            run_id=self.request.run_id,
-            session_id=self.request.session_id,
-            agent_type=self.request.agent_type,
-            agent_name=lane.name,
-        )
 
 
 class Execution:
@@ -59,14 +39,32 @@ class Execution:
         authority: Authority,
         audit: Audit,
         metrics: Metrics,
+        observe: Observe = unobserved,
+        together: int = 10,
+        together_wait: float = 1.0,
     ) -> None:
+        """Composes the rooms a run goes through.
+
+        Args:
+            catalogue: The agents there are.
+            pool: Lends lanes.
+            runner: Runs an agent.
+            authority: Says who may.
+            audit: Where each run is recorded.
+            metrics: Where it is counted.
+            observe: Hears how long each run took, and whether it succeeded.
+            together: Tasks at most that an agent with `batch: prompt` is given in one prompt.
+            together_wait: Seconds the first of them waits for others.
+        """
         self._catalogue = catalogue
         self._pool = pool
         self._runner = runner
         self._authority = authority
         self._audit = audit
         self._metrics = metrics
+        self._observe = observe
         self._counters: dict[str, Counters] = {}
+        self._together = Together(self._alone, size=together, wait=together_wait)
 
     def agents(self, caller: Caller) -> list[AgentDefinition]:
         """The agents the caller may use, in the catalogue's order."""
@@ -101,8 +99,7 @@ class Execution:
         """
         run = self._begin(request, caller, deadline, spend)
         with run.record.kept(), run.model.as_current():
-            async with self._lane(run) as lane:
-                result = await self._runner.run(lane.agent, request=request, caller=caller, schema=run.schema)
+            result, lane = await (self._together.ask(run) if run.is_batched else self._alone(run))
             return run.record.answer(result, lane)
 
     async def stream(
@@ -115,20 +112,43 @@ class Execution:
         """
         run = self._begin(request, caller, deadline, spend)
         with run.record.kept(), run.model.as_current():
-            async with self._lane(run) as lane, aclosing(self._steps(run, lane)) as steps:
-                yield run.started(lane)
-                async for step in steps:
-                    if isinstance(step, Result):
-                        result = step.value
+            async with aclosing(self._told(run)) as told:
+                async for step in told:
+                    if isinstance(step, Answer):
+                        answer = step
                     else:
                         yield step
-            answer = run.record.answer(result, lane)
         yield Done(answer)
 
-    def _steps(self, run: _Run, lane: Lane) -> AsyncGenerator[Streamed]:
+    async def _told(self, run: Run) -> AsyncGenerator[Event | Answer]:
+        """What happens in a run, and its answer last."""
+        if run.is_batched:
+            result, lane = await self._together.ask(run)
+            yield run.started(lane)
+            yield run.record.answer(result, lane)
+            return
+        async with self._lane(run) as lane, aclosing(self._steps(run, lane)) as steps:
+            yield run.started(lane)
+            async for step in steps:
+                if isinstance(step, Result):
+                    result = step.value
+                else:
+                    yield step
+        yield run.record.answer(result, lane)
+
+    async def aclose(self) -> None:
+        """Ends what is done for several callers together."""
+        await self._together.aclose()
+
+    async def _alone(self, run: Run) -> tuple[Json, Lane]:
+        async with self._lane(run) as lane:
+            result = await self._runner.run(lane.agent, request=run.request, caller=run.caller, schema=run.schema)
+        return result, lane
+
+    def _steps(self, run: Run, lane: Lane) -> AsyncGenerator[Streamed]:
         return self._runner.stream(lane.agent, request=run.request, caller=run.caller, schema=run.schema)
 
-    def _begin(self, request: Request, caller: Caller, deadline: Deadline, spend: Spend | None) -> _Run:
+    def _begin(self, request: Request, caller: Caller, deadline: Deadline, spend: Spend | None) -> Run:
         definition = self.agent(request.agent_type, caller)
         if request.output_schema is None:
             schema = self._catalogue.schema(definition.type)
@@ -152,17 +172,20 @@ class Execution:
             audit=self._audit,
             spend=spend,
         )
-        return _Run(request, caller, schema, model, record)
+        batched = definition.batch == "prompt" and request.output_schema is None
+        return Run(request, caller, schema, model, record, is_batched=batched)
 
     def _counters_of(self, definition: AgentDefinition) -> Counters:
         counters = self._counters.get(definition.type)
         if counters is None:
             model = self._catalogue.model(definition.type)
-            counters = self._counters[definition.type] = Counters(self._metrics, definition=definition, model=model)
+            counters = self._counters[definition.type] = Counters(
+                self._metrics, definition=definition, model=model, observe=self._observe
+            )
         return counters
 
     @asynccontextmanager
-    async def _lane(self, run: _Run) -> AsyncIterator[Lane]:
+    async def _lane(self, run: Run) -> AsyncIterator[Lane]:
         """A lane, with everything inside bounded by the deadline."""
         deadline = run.model.deadline
         lanes = self._pool.lane(
@@ -175,17 +198,10 @@ class Execution:
         except TimeoutError:
             if not bound.expired():
                 raise
-            raise self._too_late(run) from None
+            raise run.too_late() from None
         # Agno may swallow the cancellation (trap T13); a late answer is late all the same.
         if bound.expired():
-            raise self._too_late(run)
-
-    @staticmethod
-    def _too_late(run: _Run) -> DeadlineExceeded:
-        return DeadlineExceeded(
-            f"Run {run.model.run_id} of agent '{run.request.agent_type}' outlived its deadline and was stopped. "
-            "Send a longer `timeout`, or a smaller task."
-        )
+            raise run.too_late()
 
 
 def _resource(definition: AgentDefinition) -> Resource:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Literal, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 import structlog
 
@@ -16,7 +16,7 @@ from bullpen.pool import Lane
 from bullpen.security.audit import Audit, EventType
 from bullpen.telemetry import Metrics
 
-__all__ = ["Counters", "Record", "Spend"]
+__all__ = ["Counters", "Observe", "Record", "Spend", "unobserved"]
 
 Spend: TypeAlias = Callable[[int], None]
 """Hears how many tokens a run has used."""
@@ -24,11 +24,27 @@ Spend: TypeAlias = Callable[[int], None]
 _log = structlog.get_logger("bullpen.execution")
 
 
+class Observe(Protocol):
+    """Hears of every run that is over."""
+
+    def __call__(self, duration: float, /, *, ok: bool) -> None:
+        """`duration` is in seconds; a run is not ok when the service failed it."""
+        ...
+
+
+def unobserved(_duration: float, /, *, ok: bool) -> None:
+    """For those who look at nothing."""
+    del ok
+
+
 class Counters:
     """The metrics of one agent type, found once instead of on every run."""
 
-    def __init__(self, metrics: Metrics, *, definition: AgentDefinition, model: str) -> None:
+    def __init__(
+        self, metrics: Metrics, *, definition: AgentDefinition, model: str, observe: Observe = unobserved
+    ) -> None:
         """`model` labels them: the model the catalogue names, not the one that happens to answer."""
+        self.observe = observe
         kind = definition.type
         self.agent_type = kind
         self.model = model
@@ -119,6 +135,8 @@ class Record:
 
     def _tell(self, status: Literal["success", "error"], duration: float, **extra: str) -> None:
         self._counters.duration.observe(duration)
+        # Who left was not failed.
+        self._counters.observe(duration, ok=status == "success" or extra.get("error") == Cancelled.kind)
         if self._spend is not None:
             self._spend(self._run.input_tokens + self._run.output_tokens)
         self._audit.record(

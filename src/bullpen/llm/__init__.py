@@ -8,6 +8,8 @@ from bullpen.llm.call import CallSettings, Endpoint
 from bullpen.llm.guarded import GuardedModel
 from bullpen.llm.models import Models
 from bullpen.llm.ports import ModelName
+from bullpen.llm.preferences import Preferences
 from bullpen.llm.providers import Makers
+from bullpen.llm.safeguards import Safeguards
 
-__all__ = ["CallSettings", "Endpoint", "GuardedModel", "Makers", "ModelName", "Models"]
+__all__ = ["CallSettings", "Endpoint", "GuardedModel", "Makers", "ModelName", "Models", "Preferences", "Safeguards"]

@@ -8,9 +8,7 @@ The texts are ours. What a provider says may hold a prompt or a key; it stays in
 """
 
 from collections.abc import Iterator
-from datetime import UTC
-from email.utils import parsedate_to_datetime
-from typing import Any, Final
+from typing import Final
 
 from agno.exceptions import (
     AgnoError,
@@ -34,8 +32,9 @@ from bullpen.errors import (
     ModelUnavailable,
 )
 from bullpen.llm.ports import ModelName
+from bullpen.resilience.headers import retry_after
 
-__all__ = ["ModelCallFailed", "busy", "classify", "deadline_exceeded", "nonsense", "timed_out"]
+__all__ = ["ModelCallFailed", "busy", "classify", "deadline_exceeded", "nonsense", "silent", "timed_out"]
 
 _FIRST_ERROR: Final = 400
 _FIRST_SERVER_ERROR: Final = 500
@@ -111,6 +110,11 @@ def timed_out(model: ModelName, *, seconds: float) -> ModelTimeout:
     return ModelTimeout(f"{model} did not answer within {seconds:g} s. Try again, or allow a model call more time.")
 
 
+def silent(model: ModelName, *, seconds: float) -> ModelTimeout:
+    """A stream stopped between two words."""
+    return ModelTimeout(f"{model} began to answer and then said nothing for {seconds:g} s. Try again.")
+
+
 def deadline_exceeded(model: ModelName) -> DeadlineExceeded:
     """The run's deadline ended the call."""
     return DeadlineExceeded(
@@ -183,18 +187,6 @@ def _retry_after(chain: list[BaseException], clock: Clock) -> float:
         headers = getattr(getattr(error, "response", None), "headers", None)
         value = headers.get("retry-after") if headers is not None else None
         if value is not None:
-            return _seconds(value, clock)
+            asked = retry_after(str(value), now=clock.now())
+            return _DEFAULT_RETRY_AFTER if asked is None else asked
     return _DEFAULT_RETRY_AFTER
-
-
-def _seconds(value: Any, clock: Clock) -> float:
-    """RFC 9110, 10.2.3: a number of seconds or an HTTP date; anything else is the default."""
-    text = str(value).strip()
-    if text.replace(".", "", 1).isdecimal():
-        return float(text)
-    try:
-        date = parsedate_to_datetime(text)
-    except ValueError:
-        return _DEFAULT_RETRY_AFTER
-    moment = date if date.tzinfo else date.replace(tzinfo=UTC)
-    return max(0.0, moment.timestamp() - clock.now())

@@ -5,10 +5,10 @@ many sides, and meets a wrong guess with silence rather than an error. What must
 said at each place; `tests/contract/test_traps_model.py` holds the guard to the same answers as the model without it.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, suppress
 from functools import cache
-from typing import Any, NoReturn, Self, cast
+from typing import Any, NoReturn, Self
 
 from agno.models.base import Model
 from agno.models.message import Message
@@ -16,7 +16,12 @@ from agno.models.response import ModelResponse
 
 from bullpen.llm.call import CallSettings
 from bullpen.llm.formats import dressed
-from bullpen.llm.metered import Link, Meter
+from bullpen.llm.hedge import hedged
+from bullpen.llm.link import Link
+from bullpen.llm.metered import Meter
+from bullpen.llm.run import current_run
+from bullpen.llm.tokens import speaks
+from bullpen.llm.trials import Trials
 
 __all__ = ["GuardedModel", "guarded"]
 
@@ -41,9 +46,8 @@ class GuardedModel(Model):
     """A model whose every call is bounded, classified, metered, priced and booked. Make one with `guarded`.
 
     Attributes:
-        chain: The models to try, in order. Agno sees the first, and until the resilience issue walks the chain the
-            first is the only one called.
-        call: How; the retries in it wait for the same issue.
+        chain: The models to try, in order. Agno sees the first.
+        call: How.
         inner: The first model.
     """
 
@@ -67,31 +71,86 @@ class GuardedModel(Model):
         )
         self._tool_choice = inner._tool_choice  # noqa: SLF001 - Agno reads it off whatever model it is given
 
-    async def ainvoke(self, *, messages: list[Message], response_format: Any = None, **others: Any) -> ModelResponse:
+    async def ainvoke(self, *, messages: list[Message], **others: Any) -> ModelResponse:
         """One model call, whole.
 
         Raises:
             ModelCallFailed: With our failure in it, which is also left in the current run.
         """
-        link = self.chain[0]
-        async with await self._meter.begin(link, messages, call=self.call) as attempt:
-            wanted = dressed(response_format, link.model)
-            response = await attempt.wait(link.model.ainvoke(messages=messages, response_format=wanted, **others))
-            attempt.received(response)
-        return response
+        if self.call.hedge_after is None:
+            return await self._whole(self.chain, messages, **others)
 
-    async def ainvoke_stream(
-        self, *, messages: list[Message], response_format: Any = None, **others: Any
-    ) -> AsyncIterator[ModelResponse]:
+        async def leg(number: int) -> AsyncGenerator[ModelResponse]:
+            yield await self._whole(self._beginning_with(number), messages, **others)
+
+        async with aclosing(self._hedged(leg, after=self.call.hedge_after)) as answers:
+            return await anext(answers)
+
+    async def ainvoke_stream(self, *, messages: list[Message], **others: Any) -> AsyncIterator[ModelResponse]:
         """One model call, piece by piece; raises as `ainvoke` does, also between two pieces."""
-        link = self.chain[0]
-        async with await self._meter.begin(link, messages, call=self.call) as attempt:
-            wanted = dressed(response_format, link.model)
-            pieces = link.model.ainvoke_stream(messages=messages, response_format=wanted, **others)
-            async with aclosing(cast("Any", pieces)):
-                while (piece := await attempt.wait(anext(pieces, None))) is not None:
-                    attempt.received(piece)
-                    yield piece
+        if self.call.hedge_after is None:
+            pieces = self._pieces(self.chain, messages, **others)
+        else:
+            pieces = self._hedged(
+                lambda number: self._pieces(self._beginning_with(number), messages, **others),
+                after=self.call.hedge_after,
+            )
+        async with aclosing(pieces):
+            async for piece in pieces:
+                yield piece
+
+    async def _whole(
+        self, chain: Sequence[Link], messages: list[Message], *, response_format: Any = None, **others: Any
+    ) -> ModelResponse:
+        trials = Trials(self._meter, chain, messages, call=self.call, stream=False)
+        while True:
+            attempt = await trials.next()
+            model = attempt.model
+            async with attempt:
+                wanted = dressed(response_format, model)
+                response = await attempt.wait(model.ainvoke(messages=messages, response_format=wanted, **others))
+                attempt.received(response)
+            if attempt.failed is None:
+                return response
+
+    async def _pieces(
+        self, chain: Sequence[Link], messages: list[Message], *, response_format: Any = None, **others: Any
+    ) -> AsyncGenerator[ModelResponse]:
+        trials = Trials(self._meter, chain, messages, call=self.call, stream=True)
+        while True:
+            attempt = await trials.next()
+            model = attempt.model
+            async with attempt:
+                wanted = dressed(response_format, model)
+                pieces: Any = model.ainvoke_stream(messages=messages, response_format=wanted, **others)
+                async with aclosing(pieces):
+                    while (piece := await attempt.wait(anext(pieces, None))) is not None:
+                        attempt.received(piece)
+                        yield piece
+            if attempt.failed is None:
+                return
+
+    async def _hedged(
+        self, begin: Callable[[int], AsyncGenerator[ModelResponse]], *, after: float
+    ) -> AsyncGenerator[ModelResponse]:
+        async with aclosing(hedged(begin, after=after, may_hedge=self._may_hedge, speaks=speaks)) as pieces:
+            async for piece in pieces:
+                # The two are one call: what the other one failed with is made good.
+                if (run := current_run()) is not None:
+                    run.failure = None
+                yield piece
+
+    def _beginning_with(self, number: int) -> Sequence[Link]:
+        """The chain for one of two calls side by side: the second begins with the first fallback, if there is one."""
+        return (*self.chain[number:], *self.chain[:number])
+
+    def _may_hedge(self) -> bool:
+        """A second call is one more, as a retry is, and taken from the same budget."""
+        first = self.chain[0].name
+        if not self._meter.safeguards.budgets.take(str(first)):
+            return False
+        self._meter.usage.hedged(first)
+        return True
 
     def invoke(self, *_: Any, **__: Any) -> NoReturn:
         """Never: a synchronous call would hold up every other run in the process."""

@@ -1,106 +1,136 @@
-"""One attempt at one model call: bounded in time, reserved, classified, priced and booked."""
+"""One attempt at one model call: let through, bounded in time, reserved, classified, priced and booked."""
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
-from agno.models.base import Model
-from agno.models.message import Message
 from agno.models.response import ModelResponse
 
 from bullpen.errors import BullpenError, DeadlineExceeded, ModelNonsense, ModelTimeout
+from bullpen.llm.bounds import Bounds
 from bullpen.llm.call import CallSettings
-from bullpen.llm.failures import ModelCallFailed, classify, deadline_exceeded, nonsense, timed_out
+from bullpen.llm.failures import ModelCallFailed, classify, nonsense
+from bullpen.llm.link import Link
 from bullpen.llm.ports import Attempt, Budget, ModelName, Outcome, Prices, UsageSink
+from bullpen.llm.preferences import Preferences
 from bullpen.llm.responses import Answers
-from bullpen.llm.run import ModelRun, current_run
-from bullpen.llm.tokens import Tally, estimate
-from bullpen.resilience import Deadline
+from bullpen.llm.run import ModelRun
+from bullpen.llm.safeguards import Entry, Safeguards
+from bullpen.llm.tokens import Tally
 
-__all__ = ["Link", "Meter", "MeteredCall"]
+__all__ = ["Ask", "Meter", "MeteredCall"]
 
 _T = TypeVar("_T")
 
-_NOBODY: Final = "-"
 _UNBOUNDED_ANSWER: Final = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """One model of a guard's chain, with the name it is booked under."""
-
-    name: ModelName
-    model: Model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meter:
-    """Where every attempt is paid for and booked."""
+    """Who is let through to a model, and where every attempt is paid for and booked."""
 
     prices: Prices
     usage: UsageSink
     budget: Budget
+    safeguards: Safeguards
+    preferences: Preferences
 
-    async def begin(self, link: Link, messages: Sequence[Message], *, call: CallSettings) -> "MeteredCall":
-        """A reserved attempt at `link`, for the current run.
-
-        Outside any run (a script, a test) the call is bounded by its own timeout alone and booked under tenant `-`.
+    async def begin(
+        self, link: Link, run: ModelRun, *, call: CallSettings, ask: "Ask", patience: float
+    ) -> "MeteredCall":
+        """An attempt at `link` that was let through and reserved.
 
         Raises:
-            ModelCallFailed: The run has no time left, or the budget says no; nothing is booked, for nothing was tried.
+            ModelCallFailed: The run has no time left, the model is not to be called now, or the budget says no; nothing
+                is booked, for nothing was tried.
         """
-        run = current_run() or _no_run(call.timeout)
-        sent = estimate(messages)
         try:
             run.deadline.check()
-            reservation = await self.budget.reserve(
-                tenant=run.tenant,
-                user_id=run.user_id,
-                model=link.name,
-                input_tokens=sent,
-                output_tokens=call.max_tokens or _UNBOUNDED_ANSWER,
-            )
+            entry = await self.safeguards.enter(str(link.name), deadline=run.deadline, patience=patience)
+            reservation = await self._reserve(link.name, run, entry, sent=ask.sent, wanted=call.max_tokens)
         except BullpenError as refusal:
             run.failure = refusal
             raise ModelCallFailed(refusal, link.name) from refusal
-        return MeteredCall(meter=self, name=link.name, run=run, call=call, sent=sent, reservation=reservation)
+        return MeteredCall(meter=self, link=link, run=run, call=call, ask=ask, entry=entry, reservation=reservation)
+
+    async def _reserve(self, name: ModelName, run: ModelRun, entry: Entry, *, sent: int, wanted: int | None) -> str:
+        try:
+            return await self.budget.reserve(
+                tenant=run.tenant,
+                user_id=run.user_id,
+                model=name,
+                input_tokens=sent,
+                output_tokens=wanted or _UNBOUNDED_ANSWER,
+            )
+        except BaseException:
+            entry.decline()
+            raise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """What is the same in every attempt at one call.
+
+    Attributes:
+        key: Tells the provider that two attempts are one call.
+        sent: Size of the prompt, estimated, in tokens.
+        stream: Whether the answer comes in pieces.
+    """
+
+    key: str
+    sent: int
+    stream: bool
 
 
 class MeteredCall:
     """An attempt under way, as an async context: whatever ends the block, the attempt is booked exactly once.
 
-    An exception leaves as `ModelCallFailed` and stays in the run; a cancellation, or the end of a stream nobody reads
-    any more, leaves as it is.
+    A failure ends here: it is kept in `failed`, and stays in the run. A cancellation, or the end of a stream nobody
+    reads any more, leaves as it is.
+
+    Attributes:
+        model: The one to call.
+        failed: What went wrong, for Agno; None before the end, and after a success.
     """
 
     def __init__(
-        self, *, meter: Meter, name: ModelName, run: ModelRun, call: CallSettings, sent: int, reservation: str
+        self, *, meter: Meter, link: Link, run: ModelRun, call: CallSettings, ask: Ask, entry: Entry, reservation: str
     ) -> None:
+        self.model = link.model
+        self.failed: ModelCallFailed | None = None
         self._meter = meter
-        self._name = name
+        self._name = link.name
         self._run = run
-        self._timeout = call.timeout
+        self._call = call
+        self._stream = ask.stream
+        self._entry = entry
         self._reservation = reservation
-        self._tally = Tally(sent=sent)
-        self._answers = Answers()
+        self._tally = Tally(sent=ask.sent)
+        self._answers = Answers(ask.key)
+        self._first_word: float | None = None
         self._expired = False
         run.attempts += 1
         self._number = run.attempts
 
+    @property
+    def spoken(self) -> bool:
+        """Whether a word has come, and may have been handed on."""
+        return self._tally.answered
+
     async def __aenter__(self) -> Self:
         """Starts the clock."""
         self._started = self._run.deadline.clock.monotonic()
+        self._time = asyncio.get_running_loop().time
         remaining = self._run.deadline.remaining()
-        self._deadline_first = remaining <= self._timeout
-        self._until = asyncio.get_running_loop().time() + min(remaining, self._timeout)
+        self._bounds = Bounds(self._call, now=self._time(), remaining=remaining, stream=self._stream)
         return self
 
     async def wait(self, answer: Awaitable[_T]) -> _T:
         """The provider's next word; the time until it comes is the model's, not ours."""
         with self._run.away(), self._answers.collecting():
-            bound = asyncio.timeout_at(self._until)
+            bound = asyncio.timeout_at(self._bounds.until(now=self._time(), spoken=self.spoken))
             try:
                 async with bound:
                     return await answer
@@ -110,31 +140,40 @@ class MeteredCall:
     def received(self, response: ModelResponse) -> None:
         """Counts what came: a whole answer, or the next piece of one."""
         self._tally.add(response)
+        if self._first_word is None and self._tally.answered:
+            self._first_word = self._elapsed()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Books the attempt, then hangs up and settles: a second cancellation can stop only these two."""
+    ) -> bool:
+        """Leaves and books before it waits for anything; settles though another cancellation ends the hanging up."""
         failure = self._failure(error)
-        if failure is not None or error is None:
+        cancelled = error is not None and failure is None
+        if not cancelled:
             self._run.failure = failure
-        cost = self._book(failure, cancelled=error is not None and failure is None)
-        await self._answers.aclose()
-        await self._meter.budget.settle(self._reservation, cost=cost)
-        if failure is not None:
-            raise ModelCallFailed(failure, self._name) from error
+        waited = self._elapsed() if self._first_word is None else self._first_word
+        self._entry.leave(failure, cancelled=cancelled, waited=waited)
+        self._entry.learn(self._answers.headers)
+        cost = self._book(failure, cancelled=cancelled)
+        try:
+            await self._answers.aclose()
+        finally:
+            await self._meter.budget.settle(self._reservation, cost=cost)
+        if failure is None:
+            return False
+        self.failed = ModelCallFailed(failure, self._name)
+        self.failed.__cause__ = error
+        return True
 
     def _failure(self, error: BaseException | None) -> BullpenError | None:
         if error is None:
-            return None if self._tally.answered else nonsense(self._name)
+            return None if self.spoken else nonsense(self._name)
         if not isinstance(error, Exception):
             return None
-        return self._too_late() if self._expired else classify(error, self._name)
+        return self._bounds.late(self._name) if self._expired else classify(error, self._name)
 
-    def _too_late(self) -> BullpenError:
-        if self._deadline_first:
-            return deadline_exceeded(self._name)
-        return timed_out(self._name, seconds=self._timeout)
+    def _elapsed(self) -> float:
+        return self._run.deadline.clock.monotonic() - self._started
 
     def _book(self, failure: BullpenError | None, *, cancelled: bool) -> int:
         run, tally, succeeded = self._run, self._tally, failure is None and not cancelled
@@ -158,7 +197,7 @@ class MeteredCall:
                 estimated=spent.estimated,
                 counted=succeeded,
                 outcome=self._outcome(failure, cancelled=cancelled),
-                duration=run.deadline.clock.monotonic() - self._started,
+                duration=self._elapsed(),
             )
         )
         return cost
@@ -175,14 +214,3 @@ class MeteredCall:
 def _may_have_worked(failure: BullpenError | None) -> bool:
     """Whether the provider may have worked for its money before it failed, though no answer came."""
     return isinstance(failure, ModelTimeout | DeadlineExceeded | ModelNonsense)
-
-
-def _no_run(seconds: float) -> ModelRun:
-    return ModelRun(
-        run_id=_NOBODY,
-        session_id=_NOBODY,
-        tenant=_NOBODY,
-        user_id=_NOBODY,
-        agent_type=_NOBODY,
-        deadline=Deadline.after(seconds),
-    )

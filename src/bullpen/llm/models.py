@@ -1,19 +1,24 @@
 """Every model of one process: by name, or a user's own, and each behind a guard."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 from agno.models.base import Model
 
 from bullpen.llm.attempts import once
 from bullpen.llm.call import CallSettings, Endpoint
-from bullpen.llm.clients import Clients
+from bullpen.llm.clients import ANTHROPIC_URL, OPENAI_URL, ClientKind, Clients
 from bullpen.llm.credentials import check_credentials, lend
 from bullpen.llm.guarded import GuardedModel, guarded
 from bullpen.llm.keys import NO_KEY, Key
-from bullpen.llm.metered import Link, Meter
+from bullpen.llm.link import Link
+from bullpen.llm.metered import Meter
 from bullpen.llm.names import OFFLINE, TIERS, Names
 from bullpen.llm.ports import Budget, ModelName, Prices, UsageSink
+from bullpen.llm.preferences import Preferences
+from bullpen.llm.probes import Door, doors_of
 from bullpen.llm.providers import Makers, Providers
+from bullpen.llm.safeguards import Safeguards
 
 __all__ = ["Models"]
 
@@ -29,6 +34,12 @@ class Models:
         prices: Prices,
         usage: UsageSink,
         budget: Budget,
+        safeguards: Safeguards,
+        preferences: Preferences | None = None,
+        chat: ClientKind = "slim",
+        connect_timeout: float = 5.0,
+        first_token: float | None = None,
+        between_tokens: float | None = None,
         default: str | None = None,
         aliases: Mapping[str, str] = _NOTHING,
         keys: Mapping[str, str] = _NOTHING,
@@ -43,6 +54,12 @@ class Models:
             prices: What tokens cost.
             usage: Where every attempt is booked.
             budget: Whether a call may be paid for; see `llm.local` for one that lets every call be.
+            safeguards: Who is let through to a model.
+            preferences: Which models stand back for now.
+            chat: Which client speaks OpenAI's chat wire.
+            connect_timeout: Seconds until a provider must be connected to.
+            first_token: Seconds until a stream's first token, where an agent does not say.
+            between_tokens: Seconds of silence between two tokens, where an agent does not say.
             default: What `fast` and `strong` mean (`MODEL_NAME`).
             aliases: What an alias means; wins over `default`.
             keys: API keys by provider, such as `openai`.
@@ -55,7 +72,7 @@ class Models:
         self._endpoint_keys = {name: Key(each.api_key or NO_KEY) for name, each in (endpoints or {}).items()}
         self.known: set[ModelName] = set() if known is None else known
         self._names = Names(default=default, aliases=aliases, providers=frozenset(self._keys))
-        self._clients = Clients()
+        self._clients = Clients(chat=chat, connect_timeout=connect_timeout)
         self._providers = Providers(
             clients=self._clients,
             keys=self._keys,
@@ -64,7 +81,16 @@ class Models:
             endpoint_keys=self._endpoint_keys,
             extra=providers or {},
         )
-        self._meter = Meter(prices=prices, usage=usage, budget=budget)
+        self.preferences = preferences or Preferences()
+        self._first_token = first_token
+        self._between_tokens = between_tokens
+        self._meter = Meter(
+            prices=prices,
+            usage=usage,
+            budget=budget,
+            safeguards=safeguards,
+            preferences=self.preferences,
+        )
 
     @property
     def aliases(self) -> Mapping[str, ModelName]:
@@ -75,6 +101,18 @@ class Models:
     def offline_only(self) -> bool:
         """Whether no alias means anything but the offline model, because there is no key and nothing else was said."""
         return all(name == OFFLINE for name in self.aliases.values())
+
+    @property
+    def doors(self) -> Sequence[Door]:
+        """Where the providers of every model guarded here answer, as far as their addresses are known."""
+        official = {"openai": OPENAI_URL, "anthropic": ANTHROPIC_URL}
+        return doors_of(
+            self.known,
+            keys=self._keys,
+            base_urls={**official, **self._providers.base_urls},
+            endpoints=self._providers.endpoints,
+            endpoint_keys=self._endpoint_keys,
+        )
 
     def resolve(self, name: str) -> ModelName:
         """The model that a name, an alias or `provider:model` means, or `Misconfigured`."""
@@ -125,7 +163,12 @@ class Models:
 
     def _guarded(self, chain: Collection[Link], call: CallSettings) -> GuardedModel:
         self.known.update(link.name for link in chain)
-        return guarded(tuple(chain), call=call, meter=self._meter)
+        bounded = replace(
+            call,
+            first_token=call.first_token or self._first_token,
+            between_tokens=call.between_tokens or self._between_tokens,
+        )
+        return guarded(tuple(chain), call=bounded, meter=self._meter)
 
 
 def _name_of(model: Model) -> ModelName:

@@ -56,6 +56,14 @@ class UsageSink(Protocol):
         """Books one attempt, whatever came of it."""
         ...
 
+    def hedged(self, model: ModelName) -> None:
+        """Counts that a call of `model` took so long that a second one was made beside it."""
+        ...
+
+    def failed_over(self, model: ModelName, to: ModelName) -> None:
+        """Counts that `model` could not do it and the next one of the chain is asked."""
+        ...
+
 
 class Prices(Protocol):
     """What tokens cost.
@@ -79,10 +87,15 @@ class Budget(Protocol):
     ) -> str:
         """Holds what so many tokens would cost and returns a reservation id, or raises one of our errors.
 
-        The tokens are what the call may use at most: those sent, estimated, and the longest answer allowed.
+        The tokens are what the call may use at most: those sent, estimated, and the longest answer allowed. Whoever is
+        cancelled while waiting here holds nothing.
         """
         ...
 
     async def settle(self, reservation: str, *, cost: int) -> None:
-        """Replaces the reservation by what was spent, micro-dollars."""
+        """Replaces the reservation by what was spent, micro-dollars.
+
+        Called once for each reservation, whatever became of its call. The caller may be cancelled while it waits here:
+        an adapter that needs I/O writes behind, or holds nothing for ever.
+        """
         ...

@@ -1,4 +1,4 @@
-"""How each provider's model is made: by the official SDK, for an endpoint of one's own, or from Agno's table."""
+"""How each provider's model is made: with a client of ours, for an endpoint of one's own, or from Agno's table."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -65,7 +65,7 @@ class Providers:
         return official.get(name.provider, self._from_table)(name, call)
 
     def _openai(self, name: ModelName, call: CallSettings) -> Model:
-        client = self.clients.openai(key=self._key("openai", name), base_url=self.base_urls.get("openai"))
+        client = self.clients.chat(key=self._key("openai", name), base_url=self.base_urls.get("openai"))
         return _new("agno.models.openai", "OpenAIChat", id=name.id, async_client=client, **_openai_limits(name, call))
 
     def _openai_responses(self, name: ModelName, call: CallSettings) -> Model:
@@ -77,7 +77,7 @@ class Providers:
     def _endpoint(self, name: ModelName, call: CallSettings) -> Model:
         endpoint = self.endpoints[name.provider]
         # OpenAI's own key must not reach somebody else's server, so each has one of its own, if only a word.
-        client = self.clients.openai(key=self.endpoint_keys[name.provider], base_url=endpoint.base_url)
+        client = self.clients.chat(key=self.endpoint_keys[name.provider], base_url=endpoint.base_url)
         limits = {"temperature": call.temperature, "max_tokens": call.max_tokens}
         return _new(
             "agno.models.openai", "OpenAILike", id=name.id, provider=name.provider, async_client=client, **limits

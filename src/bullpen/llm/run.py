@@ -9,12 +9,15 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from threading import Lock
+from typing import Final
 
 from bullpen.errors import BullpenError
 from bullpen.messages import Usage
 from bullpen.resilience import Deadline
 
 __all__ = ["ModelRun", "current_run"]
+
+_NOBODY: Final = "-"
 
 _CURRENT: ContextVar["ModelRun | None"] = ContextVar("bullpen_model_run", default=None)
 
@@ -45,6 +48,18 @@ class ModelRun:
     _busy: int = field(default=0, repr=False)
     _busy_since: float = field(default=0.0, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
+
+    @classmethod
+    def nobodys(cls, *, seconds: float) -> "ModelRun":
+        """For a call outside any run (a script, a test): bounded by `seconds`, and booked under `-`."""
+        return cls(
+            run_id=_NOBODY,
+            session_id=_NOBODY,
+            tenant=_NOBODY,
+            user_id=_NOBODY,
+            agent_type=_NOBODY,
+            deadline=Deadline.after(seconds),
+        )
 
     @property
     def usage(self) -> Usage:

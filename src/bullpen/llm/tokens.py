@@ -7,7 +7,7 @@ from typing import Any, Final
 from agno.models.message import Message
 from agno.models.response import ModelResponse
 
-__all__ = ["Spent", "Tally", "estimate"]
+__all__ = ["Spent", "Tally", "estimate", "speaks"]
 
 _CHARACTERS_PER_TOKEN: Final = 4
 
@@ -24,6 +24,11 @@ class Spent:
 def estimate(messages: Iterable[Message]) -> int:
     """Roughly the tokens of a prompt: four characters are one."""
     return _tokens(sum(_length(message.content) + _calls_length(message.tool_calls) for message in messages))
+
+
+def speaks(response: ModelResponse) -> bool:
+    """Whether there is a word in it, or a picture or a sound; the first pieces of a stream often have none."""
+    return _characters(response) > 0 or _has_media(response)
 
 
 class Tally:
@@ -63,8 +68,8 @@ def _tokens(characters: int) -> int:
 
 
 def _characters(response: ModelResponse) -> int:
-    texts = (response.content, response.reasoning_content, response.redacted_reasoning_content)
-    return sum(_length(text) for text in texts) + _calls_length(response.tool_calls)
+    told = _length(response.content) + _length(response.reasoning_content)
+    return told + _length(response.redacted_reasoning_content) + _calls_length(response.tool_calls)
 
 
 def _has_media(response: ModelResponse) -> bool:
@@ -78,7 +83,7 @@ def _length(content: Any) -> int:
 
 
 def _calls_length(calls: Sequence[Any] | None) -> int:
-    return sum(_call_length(call) for call in calls or ())
+    return sum(_call_length(call) for call in calls) if calls else 0
 
 
 def _call_length(call: Any) -> int:

@@ -5,6 +5,7 @@ Both build late and remember no failure. Only building is ever waited for; closi
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -149,11 +150,11 @@ class SharedAgent:
 class LentAgents:
     """An agent for each lane, kept warm for its tenant between runs.
 
-    The last one returned is lent first, so that the rest grow idle and are closed. At most `limit` exist: where one
+    The last one returned is lent first, so that the rest grow idle and are closed. At most `limit()` exist: where one
     more is needed, the longest idle one of another tenant is closed.
     """
 
-    def __init__(self, kind: LaneKind, *, limit: int, closing: Closing) -> None:
+    def __init__(self, kind: LaneKind, *, limit: Callable[[], int], closing: Closing) -> None:
         self.created = 0
         self._kind = kind
         self._limit = limit
@@ -177,7 +178,7 @@ class LentAgents:
 
     async def build(self, tenant: str, /) -> Held:
         """Builds one more, making room first."""
-        if self.count >= self._limit and self._idle:
+        if self.count >= self._limit() and self._idle:
             self._closing.begin(self._kind, self._idle.popleft().agent)
         self._lent += 1
         try:

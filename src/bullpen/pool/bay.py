@@ -2,6 +2,7 @@
 
 import asyncio
 import heapq
+from collections.abc import Callable
 
 from bullpen.errors import DeadlineExceeded
 from bullpen.pool.agents import Agents, Closing, Held, LentAgents, SharedAgent
@@ -15,13 +16,12 @@ class Bay:
     """One agent type in the pool.
 
     Attributes:
-        limit: Lanes in use at once.
         tasks: How many have come back.
     """
 
-    def __init__(self, kind: LaneKind, *, limit: int, closing: Closing) -> None:
+    def __init__(self, kind: LaneKind, *, limit: Callable[[], int], closing: Closing) -> None:
+        """`limit` says how many lanes of it there are at the moment."""
         self.agent_type = kind.agent_type
-        self.limit = limit
         self.tasks = 0
         self.agents: Agents = (
             SharedAgent(kind, closing=closing) if kind.shared else LentAgents(kind, limit=limit, closing=closing)

@@ -1,15 +1,20 @@
 """The pool of one process: permits counted in memory."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
+from types import MappingProxyType
 from typing import Any, Final
 
 from bullpen.clock import Clock, SystemClock
 from bullpen.errors import BullpenError, DeadlineExceeded, UnknownAgent
+from bullpen.pool.admission import Admission, Rules
 from bullpen.pool.agents import Closing, Held
 from bullpen.pool.bay import Bay
+from bullpen.pool.gauges import Gauges
 from bullpen.pool.permits import Permits
-from bullpen.pool.ports import Lane, LaneKind
+from bullpen.pool.places import LocalPlaces
+from bullpen.pool.ports import Lane, LaneKind, Places, Pressure
 from bullpen.pool.tally import Tally
 from bullpen.resilience import Deadline
 from bullpen.rounds import Rounds
@@ -24,8 +29,9 @@ _REAP_AT_MOST_EVERY: Final = 1.0
 class LocalPool:
     """Implements `Pool` for one process and one event loop.
 
-    A lane is a permit: at most `size` in use, and at most `LaneKind.max_concurrent` of a type. An agent is built with
-    its permit in hand, within the deadline; nothing else about a lane waits for I/O.
+    A lane is a permit: at most `size` in use, and of a type as many as there are `Places`. An agent is built with its
+    permit in hand, within the deadline; nothing else about a lane waits for I/O. Who is next is said in
+    `bullpen.pool.queue`.
 
     A lent agent is lent again when its run ended, or failed in a way we know. A run that was interrupted (cancelled,
     out of time) or failed in an unforeseen way leaves its agent in nobody knows what state: that one is closed.
@@ -40,6 +46,10 @@ class LocalPool:
         max_wait: float = 30.0,
         max_waiting: int = 1000,
         idle_after: float = 300.0,
+        ageing: float = 5.0,
+        tenant_share: float = 1.0,
+        tenant_weights: Mapping[str, float] = MappingProxyType({}),
+        places: Places | None = None,
         clock: Clock | None = None,
     ) -> None:
         """Describes the pool; `open` starts its clean-up.
@@ -49,33 +59,53 @@ class LocalPool:
             metrics: Where the pool's figures go.
             size: Lanes in use at once, over all types.
             max_wait: Seconds anybody waits at most.
-            max_waiting: Requests that may wait at once; one more is refused immediately.
+            max_waiting: Requests that may wait at once; one more displaces one with a worse claim, or is refused.
             idle_after: Seconds after which a lent agent that nobody wants is closed.
+            ageing: Seconds after which one who waits moves up by one priority.
+            tenant_share: The part of the lanes, in (0, 1], of which a tenant has more only when no other wants them.
+            tenant_weights: How the lanes that are fought for are divided between tenants; 1 for those not named.
+            places: Bounds types over all replicas; without it this process is the only one.
             clock: Measures waits, runs and idleness.
         """
-        limits = {kind.agent_type: min(size, kind.max_concurrent or size) for kind in kinds}
         self._size = size
+        self._ceiling: int | None = None
         self._idle_after = idle_after
         self._clock = clock or SystemClock()
         self._tally = Tally()
         self._closing = Closing()
+        types = [kind.agent_type for kind in kinds]
+        places = places or LocalPlaces({kind.agent_type: kind.max_concurrent for kind in kinds if kind.max_concurrent})
+        rules = Rules(max_waiting=max_waiting, ageing=ageing, share=tenant_share, weights=tenant_weights)
+        gauges, now = Gauges(metrics, types), self._clock.monotonic()
+        self._admission = Admission(types, lanes=size, rules=rules, places=places, gauges=gauges, now=now)
+        places.watch(lambda: self._admission.fill(self._clock.monotonic()))
+        self._permits = Permits(self._admission, max_wait=max_wait, clock=self._clock)
+        most = self._admission.most
         self._bays = {
-            kind.agent_type: Bay(kind, limit=limits[kind.agent_type], closing=self._closing) for kind in kinds
+            kind.agent_type: Bay(kind, limit=partial(most, kind.agent_type), closing=self._closing) for kind in kinds
         }
-        self._permits = Permits(
-            size=size,
-            limits=limits,
-            max_wait=max_wait,
-            max_waiting=max_waiting,
-            tally=self._tally,
-            metrics=metrics,
-            clock=self._clock,
-        )
         self._shut = False
         pause = max(_REAP_AT_MOST_EVERY, min(_REAP_AT_LEAST_EVERY, idle_after))
         self._reaping = Rounds(self.reap, every=pause, name="reaper")
-        self._queue_wait = {kind.agent_type: metrics.queue_wait_seconds.labels(kind.agent_type) for kind in kinds}
-        self._processing_time = metrics.task_processing_time_seconds
+
+    @property
+    def lanes(self) -> int:
+        """See `Pool.lanes`."""
+        return self._admission.lanes
+
+    def resize(self, lanes: int) -> None:
+        """See `Pool.resize`."""
+        self._size = lanes
+        self._settle_size()
+
+    def bound(self, lanes: int | None) -> None:
+        """See `Pool.bound`."""
+        self._ceiling = lanes
+        self._settle_size()
+
+    def pressure(self) -> Pressure:
+        """See `Pool.pressure`."""
+        return self._admission.pressure(self._clock.monotonic())
 
     async def open(self) -> None:
         """Starts the clean-up of idle agents. Agents themselves are built when first wanted."""
@@ -113,7 +143,7 @@ class LocalPool:
         asked = self._clock.monotonic()
         held = await self._hold(bay, tenant=tenant, priority=priority, deadline=deadline)
         began = self._clock.monotonic()
-        self._queue_wait[agent_type].observe(began - asked)
+        self._admission.gauges.waited(agent_type, began - asked)
         number = bay.take_number()
         try:
             yield Lane(name=f"{agent_type}_{number}", agent=held.agent, wait=began - asked)
@@ -122,32 +152,44 @@ class LocalPool:
             raise
         finally:
             bay.give_number(number)
-            self._return(bay, held, began=began)
+            self._return(bay, held, tenant=tenant, began=began)
 
     def statistics(self) -> dict[str, Any]:
-        """The figures of `GET /pool/stats`; rates are ratios in [0, 1], times are seconds."""
-        permits, tally, bays = self._permits, self._tally, self._bays
+        """The figures of `GET /pool/stats`; rates are ratios in [0, 1], times are seconds, `rate` is lanes a second."""
+        admission, tally, bays = self._admission, self._tally, self._bays
+        pressure = self.pressure()
         return {
             "total_agents": sum(bay.agents.count for bay in bays.values()),
-            "max_pool_size": self._size,
-            "pool_utilization": permits.in_use / self._size,
+            "max_pool_size": pressure.lanes,
+            "pool_utilization": min(1.0, pressure.in_use / pressure.lanes),
             "agent_types": {agent_type: self._type_statistics(bay) for agent_type, bay in bays.items()},
             "total_agents_created": sum(bay.agents.created for bay in bays.values()),
             "total_tasks_processed": tally.processed,
             "avg_task_duration": tally.average,
             "pool_hit_rate": tally.hit_rate,
-            "waiting": len(permits.queue),
-            "longest_wait": permits.longest_wait(),
+            "active": pressure.in_use,
+            "waiting": pressure.waiting,
+            "waiting_by_priority": {
+                str(n): waiting for n, waiting in enumerate(admission.queue.by_priority(), start=1)
+            },
+            "tenants_waiting": admission.tenants.waiting,
+            "longest_wait": pressure.longest_wait,
+            "rate": pressure.rate,
+            "refused": dict(admission.gauges.refused),
         }
 
     def _type_statistics(self, bay: Bay) -> dict[str, int]:
         return {
             "count": bay.agents.count,
-            "active": self._permits.used(bay.agent_type),
+            "active": self._admission.used(bay.agent_type),
             "total_tasks": bay.tasks,
-            "waiting": self._permits.queue.waiting(bay.agent_type),
-            "max_concurrent": bay.limit,
+            "waiting": self._admission.queue.waiting(bay.agent_type),
+            "max_concurrent": self._admission.most(bay.agent_type),
         }
+
+    def _settle_size(self) -> None:
+        lanes = self._size if self._ceiling is None else min(self._size, self._ceiling)
+        self._admission.resize(max(1, lanes), self._clock.monotonic())
 
     async def _hold(self, bay: Bay, *, tenant: str, priority: int, deadline: Deadline) -> Held:
         waited = await self._permits.take(bay.agent_type, tenant=tenant, priority=priority, deadline=deadline)
@@ -155,24 +197,24 @@ class LocalPool:
         try:
             held = ready or await bay.build(tenant, deadline=deadline)
         except BaseException:
-            self._release(bay)
+            self._release(bay, tenant)
             raise
         self._tally.grant(hit=ready is not None and not waited)
         return held
 
-    def _return(self, bay: Bay, held: Held, *, began: float) -> None:
+    def _return(self, bay: Bay, held: Held, *, tenant: str, began: float) -> None:
         held.since = self._clock.monotonic()
         bay.tasks += 1
         self._tally.finish(held.since - began)
-        self._processing_time.observe(held.since - began)
+        self._admission.gauges.held(held.since - began)
         bay.agents.give_back(held)
-        self._release(bay)
+        self._release(bay, tenant, held=held.since - began)
 
-    def _release(self, bay: Bay) -> None:
-        self._permits.give(bay.agent_type)
+    def _release(self, bay: Bay, tenant: str, *, held: float | None = None) -> None:
+        self._permits.give(bay.agent_type, tenant=tenant, held=held)
         if self._shut:
             self._close_if_unused(bay)
 
     def _close_if_unused(self, bay: Bay) -> None:
-        if self._permits.used(bay.agent_type) == 0:
+        if self._admission.used(bay.agent_type) == 0:
             bay.agents.close()

@@ -1,141 +1,99 @@
-"""Permits, counted: so many in all, so many of a type, and a line for those who come when there is none."""
+"""Permits, waited for: within the deadline, within the pool's patience, and whatever becomes of the task that waits."""
 
 import asyncio
-from collections.abc import Mapping
-from typing import Final
+from typing import assert_never
 
 from bullpen.clock import Clock
-from bullpen.errors import DeadlineExceeded, PoolExhausted, ShuttingDown
-from bullpen.pool.queue import Queue, Ticket
-from bullpen.pool.tally import Tally
+from bullpen.errors import BullpenError, DeadlineExceeded, ShuttingDown
+from bullpen.pool.admission import Admission
+from bullpen.pool.tenants import Tenant
+from bullpen.pool.ticket import Outcome, Ticket
 from bullpen.resilience import Deadline
-from bullpen.telemetry import Metrics
 
 __all__ = ["Permits"]
 
-_POOL_TYPE: Final = "agent_pool"
-
 
 class Permits:
-    """Who may run now.
+    """Takes permits of an admission, and waits for them where there are none."""
 
-    What is free and wanted is granted at once, by whoever frees it, so nobody waits whose type and whose pool have
-    room. A permit is granted to a ticket, not to a task: a task that is cancelled in that very moment finds it on its
-    ticket and passes it on.
-    """
-
-    def __init__(
-        self,
-        *,
-        size: int,
-        limits: Mapping[str, int],
-        max_wait: float,
-        max_waiting: int,
-        tally: Tally,
-        metrics: Metrics,
-        clock: Clock,
-    ) -> None:
-        """`limits` has a bound for every agent type; `max_wait` is in seconds."""
-        self.queue = Queue()
-        self.in_use = 0
-        self._size = size
-        self._limits = limits
-        self._used = dict.fromkeys(limits, 0)
+    def __init__(self, admission: Admission, *, max_wait: float, clock: Clock) -> None:
+        """`max_wait` is in seconds."""
+        self._admission = admission
         self._max_wait = max_wait
-        self._max_waiting = max_waiting
-        self._tally = tally
         self._clock = clock
         self._shut = False
-        self._active = {agent_type: metrics.active_agents.labels(agent_type) for agent_type in limits}
-        self._utilization = metrics.pool_utilization_percent.labels(_POOL_TYPE)
-        self._waiting = metrics.task_queue_size
-        metrics.pool_size.labels(_POOL_TYPE).set(size)
-
-    def used(self, agent_type: str) -> int:
-        """Permits of this type that are out."""
-        return self._used[agent_type]
-
-    def longest_wait(self) -> float:
-        """Seconds the one who waits longest has waited so far; 0 when nobody does."""
-        since = self.queue.since()
-        return 0.0 if since is None else self._clock.monotonic() - since
 
     async def take(self, agent_type: str, *, tenant: str, priority: int, deadline: Deadline) -> bool:
         """Takes a permit, and says whether that meant waiting.
 
         Raises:
-            PoolExhausted: Too many wait already, or none came free in time.
+            PoolExhausted: Too many wait already, or none came free in time, or would.
             DeadlineExceeded: The deadline passed.
             ShuttingDown: `shut` was called.
         """
         if self._shut:
             raise _shutting_down()
         deadline.check()
-        if self._admits(agent_type):
-            self._count(agent_type, 1)
+        found = self._admission.tenants.find(tenant)
+        if self._admission.lend(agent_type, found):
             return False
-        if len(self.queue) >= self._max_waiting:
-            raise self._exhausted(agent_type, f"{len(self.queue)} requests wait already")
-        await self._wait(agent_type, tenant, priority, deadline)
+        await self._wait(agent_type, found, priority=priority, remaining=deadline.remaining())
         return True
 
-    def give(self, agent_type: str) -> None:
-        """Gives a permit back and, for one permit lets in one at most, hands it to whoever is next."""
-        self._count(agent_type, -1)
-        if ticket := self.queue.next(self._admits):
-            self._count(ticket.agent_type, 1)
-            ticket.called.set_result(True)
+    def give(self, agent_type: str, *, tenant: str, held: float | None = None) -> None:
+        """Gives a permit back after `held` seconds, or unused, and with it a lane to whoever is next."""
+        admission = self._admission
+        admission.give(agent_type, admission.tenants.find(tenant), held=held, now=self._clock.monotonic())
 
     def shut(self) -> None:
         """Sends everybody away, those who wait and those who come."""
         self._shut = True
-        while ticket := self.queue.next(lambda _: True):
-            ticket.called.set_result(False)
+        self._admission.shut(self._clock.monotonic())
 
-    async def _wait(self, agent_type: str, tenant: str, priority: int, deadline: Deadline) -> None:
-        patience = deadline.remaining()
-        called = asyncio.get_running_loop().create_future()
-        since = self._clock.monotonic()
-        ticket = Ticket(agent_type=agent_type, tenant=tenant, priority=priority, since=since, called=called)
-        self.queue.join(ticket)
-        self._waiting.set(len(self.queue))
+    async def _wait(self, agent_type: str, tenant: Tenant, *, priority: int, remaining: float) -> None:
+        loop, now = asyncio.get_running_loop(), self._clock.monotonic()
+        called: asyncio.Future[Outcome] = loop.create_future()
+        ticket = Ticket(
+            agent_type=agent_type, tenant=tenant, priority=priority, since=now, until=now + remaining, called=called
+        )
+        self._admission.join(ticket, max_wait=self._max_wait)
+        timer = loop.call_later(min(remaining, self._max_wait), self._expire, ticket)
         try:
-            await asyncio.wait((called,), timeout=min(patience, self._max_wait))
+            outcome = await called
         except asyncio.CancelledError:
-            if not self.queue.leave(ticket) and called.result():
-                self.give(agent_type)
+            self._let_go(ticket, called)
             raise
-        else:
-            self._conclude(ticket, by_deadline=patience <= self._max_wait)
         finally:
-            self._waiting.set(len(self.queue))
+            timer.cancel()
+        if outcome != "lane":
+            raise self._unlucky(ticket, outcome, by_deadline=remaining <= self._max_wait)
 
-    def _conclude(self, ticket: Ticket, *, by_deadline: bool) -> None:
-        if self.queue.leave(ticket):
-            if by_deadline:
-                raise DeadlineExceeded(
+    def _expire(self, ticket: Ticket) -> None:
+        self._admission.leave(ticket, "expired", now=self._clock.monotonic())
+
+    def _let_go(self, ticket: Ticket, called: asyncio.Future[Outcome]) -> None:
+        """Whoever waited was cancelled: the place in the queue is free, or the lane that was lent in that moment is."""
+        now = self._clock.monotonic()
+        waited = self._admission.leave(ticket, None, now=now)
+        if not waited and not called.cancelled() and called.result() == "lane":
+            self._admission.give(ticket.agent_type, ticket.tenant, held=None, now=now)
+
+    def _unlucky(self, ticket: Ticket, outcome: Outcome, *, by_deadline: bool) -> BullpenError:
+        now = self._clock.monotonic()
+        match outcome:
+            case "displaced":
+                return self._admission.refused(ticket, "displaced", now=now)
+            case "expired" if by_deadline:
+                self._admission.gauges.refuse("timeout")
+                return DeadlineExceeded(
                     f"No lane for `{ticket.agent_type}` came free before the deadline. Send a longer `timeout`."
                 )
-            raise self._exhausted(ticket.agent_type, f"none came free in {self._max_wait:g} s")
-        if not ticket.called.result():
-            raise _shutting_down()
-
-    def _admits(self, agent_type: str) -> bool:
-        return self.in_use < self._size and self._used[agent_type] < self._limits[agent_type]
-
-    def _count(self, agent_type: str, change: int) -> None:
-        self._used[agent_type] += change
-        self.in_use += change
-        self._active[agent_type].set(self._used[agent_type])
-        self._utilization.set(100 * self.in_use / self._size)
-
-    def _exhausted(self, agent_type: str, why: str) -> PoolExhausted:
-        whole = self._tally.retry_after(waiting=len(self.queue), lanes=self._size)
-        own = self._tally.retry_after(waiting=self.queue.waiting(agent_type), lanes=self._limits[agent_type])
-        after = max(whole, own)
-        return PoolExhausted(
-            f"Every lane for `{agent_type}` is busy, and {why}. Try again in {after:.0f} s.", retry_after=after
-        )
+            case "expired":
+                return self._admission.refused(ticket, "timeout", now=now)
+            case "shut" | "lane":
+                return _shutting_down()
+            case _:
+                assert_never(outcome)
 
 
 def _shutting_down() -> ShuttingDown:

@@ -1,6 +1,5 @@
-"""The figures of a pool: how it has done so far, and how soon it is worth coming back."""
+"""The figures of a pool: how it has done so far."""
 
-import math
 from typing import Final
 
 __all__ = ["Tally"]
@@ -36,7 +35,3 @@ class Tally:
         """A lane came back after `seconds`."""
         self.processed += 1
         self.average = seconds if self.processed == 1 else _ALPHA * seconds + (1 - _ALPHA) * self.average
-
-    def retry_after(self, *, waiting: int, lanes: int) -> float:
-        """Whole seconds, at least 1, until `lanes` lanes should have served `waiting` others and be free once more."""
-        return float(max(1, math.ceil((waiting + 1) * self.average / lanes)))

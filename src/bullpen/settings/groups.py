@@ -81,6 +81,13 @@ class PoolSettings(Group):
     max_wait: Seconds = Field(default=30, description="Longest wait for a lane, seconds")
     max_waiting: Annotated[int, Field(ge=0)] = Field(default=1000, description="Requests that may wait at once")
     idle_after: Seconds = Field(default=300, description="Idle time after which a lent instance is closed, seconds")
+    ageing: Seconds = Field(default=5, description="Wait that is worth one priority, seconds")
+    tenant_share: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=1, description="Part of the lanes of which a tenant has more only while no other wants them"
+    )
+    tenant_weights: dict[str, Annotated[float, Field(ge=0.1, le=100)]] = Field(
+        default={}, description="How tenants divide the lanes they wait for, as JSON: tenant → weight; others have 1"
+    )
 
 
 class SecretSettings(Group):

@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from bullpen.errors import Misconfigured
 from bullpen.settings.auth import AuthSettings
+from bullpen.settings.batch import BatchSettings
 from bullpen.settings.environment import Environment, SecretFiles
 from bullpen.settings.groups import (
     AuditSettings,
@@ -18,8 +19,12 @@ from bullpen.settings.groups import (
     PoolSettings,
     SecretSettings,
 )
+from bullpen.settings.health import HealthSettings
 from bullpen.settings.kinds import Seconds
+from bullpen.settings.llm import LlmSettings
+from bullpen.settings.operations import ScalingSettings, TuningSettings
 from bullpen.settings.problems import problem
+from bullpen.settings.resilience import AdaptiveSettings, BreakerSettings, RetrySettings
 from bullpen.settings.secrets import Secret, secrets_of
 
 __all__ = ["Settings"]
@@ -59,6 +64,9 @@ class Settings(BaseSettings):
     max_concurrent_agents: Annotated[int, Field(ge=1)] = Field(default=20, description="Runs at once in this process")
     agent_timeout: Seconds = Field(default=300, description="Bound of a whole run, seconds")
     shutdown_grace: Seconds = Field(default=30, description="How long a stopping server lets runs finish, seconds")
+    drain_delay: Annotated[float, Field(ge=0, le=600)] = Field(
+        default=0, description="How long a stopping server, not ready any more, goes on taking connections, seconds"
+    )
     tool_threads: Annotated[int, Field(ge=1, le=1024)] = Field(default=64, description="Threads for synchronous tools")
 
     database_url: str | None = Field(
@@ -89,6 +97,14 @@ class Settings(BaseSettings):
     auth: AuthSettings = AuthSettings()
     audit: AuditSettings = AuditSettings()
     limits: LimitsSettings = LimitsSettings()
+    batch: BatchSettings = BatchSettings()
+    breaker: BreakerSettings = BreakerSettings()
+    adaptive: AdaptiveSettings = AdaptiveSettings()
+    retry: RetrySettings = RetrySettings()
+    health: HealthSettings = HealthSettings()
+    scaling: ScalingSettings = ScalingSettings()
+    tuning: TuningSettings = TuningSettings()
+    llm: LlmSettings = LlmSettings()
     secret: SecretSettings = SecretSettings()
 
     @field_validator("api_secret_key", "api_secret_key_previous")

@@ -18,7 +18,7 @@ import structlog
 from bullpen.errors import Misconfigured
 from bullpen.telemetry import libraries
 
-__all__ = ["configure", "hears", "set_level"]
+__all__ = ["configure", "hears", "introduce", "set_level"]
 
 _LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 _SYNONYMS: Final = {"warn": "warning", "exception": "error", "fatal": "critical", "msg": "info"}
@@ -37,7 +37,7 @@ def configure(*, level: str, environment: str, version: str, json: bool = True) 
         Misconfigured: There is no such level.
     """
     set_level(level)
-    _chain[:] = [_threshold, structlog.contextvars.merge_contextvars]
+    _chain[:] = [_threshold, structlog.contextvars.merge_contextvars, _with_speaker]
     if json:
         frame = _Frame(service="bullpen", environment=environment, version=version)
         _chain.extend([structlog.processors.format_exc_info, frame, _to_json])
@@ -74,6 +74,11 @@ def hears(level: str) -> bool:
     return _LEVELS[level] >= _threshold.level
 
 
+def introduce(**who: Any) -> None:
+    """Fields of every line of this process from now on, such as `worker=2` where several write to one output."""
+    _speaker.update(who)
+
+
 class _Threshold:
     """Drops what is below the level, before anything is spent on it."""
 
@@ -87,7 +92,13 @@ class _Threshold:
 
 
 _threshold = _Threshold()
+_speaker: dict[str, Any] = {}
 _chain: list[Any] = []  # one list for good: loggers in use hold on to it, and follow when it changes
+
+
+def _with_speaker(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    event.update(_speaker)
+    return event
 
 
 class _Frame:

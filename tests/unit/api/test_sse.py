@@ -1,6 +1,7 @@
 """A stream's end: told whatever ends it, also to a reader who is slow."""
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -11,6 +12,8 @@ from starlette.types import Message
 from bullpen.api.sse import EventStream, wants_events
 from bullpen.errors import DeadlineExceeded
 from bullpen.messages import Delta, Event
+
+HEARTBEAT = b": heartbeat\n\n"
 
 
 class Reader:
@@ -36,7 +39,7 @@ class Reader:
 
     def last(self) -> Any:
         """The name and the data of the last event."""
-        _, event, data = self.bodies[-1].decode().strip().split("\n")
+        _, event, data = b"".join(self.bodies).decode().strip().split("\n\n")[-1].split("\n")
         return event.removeprefix("event: "), orjson.loads(data.removeprefix("data: "))
 
 
@@ -68,6 +71,45 @@ async def test_a_deadline_that_passes_while_the_reader_is_slow_is_told() -> None
     name, problem = reader.last()
     assert (name, problem["status"]) == ("error", 504)
     assert reader.ended
+
+
+async def test_what_came_while_the_reader_was_slow_is_told_in_one_piece() -> None:
+    """No event is lost or told twice, and none waits for another's write."""
+    reader, late = Reader(), asyncio.Event()
+    stream = EventStream(chatter(seconds=0.05, late=late), heartbeat=15)
+    telling = asyncio.create_task(stream(scope(), reader.receive, reader.send))
+    async with asyncio.timeout(10):
+        await late.wait()
+        reader.reads.set()
+        await telling
+    ids = [int(line) for line in re.findall(rb"^id: (\d+)$", b"".join(reader.bodies), flags=re.MULTILINE)]
+    assert ids == list(range(1, len(ids) + 1))
+    assert len(reader.bodies) < len(ids)
+
+
+async def test_a_silence_is_filled_with_heartbeats() -> None:
+    """A run that says nothing for a while is told as comments, which no client takes for an event."""
+    heard = asyncio.Event()
+
+    async def thinking() -> AsyncGenerator[Event]:
+        yield Delta("first")
+        await heard.wait()
+        yield Delta("second")
+
+    class Listener(Reader):
+        async def send(self, message: Message) -> None:
+            await super().send(message)
+            if self.bodies.count(HEARTBEAT) == 2:
+                heard.set()
+
+    reader = Listener()
+    reader.reads.set()
+    telling = asyncio.create_task(EventStream(thinking(), heartbeat=0.01)(scope(), reader.receive, reader.send))
+    async with asyncio.timeout(10):
+        await heard.wait()
+    telling.cancel()
+    await telling
+    assert reader.bodies[2:4] == [HEARTBEAT, HEARTBEAT]
 
 
 async def test_a_stream_the_server_gives_up_is_told() -> None:

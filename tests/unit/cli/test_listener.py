@@ -1,10 +1,11 @@
 """The listening socket: where it is reached, and what its connections inherit."""
 
 import socket
+import sys
 
 import pytest
 
-from bullpen.cli.listener import IDLE, listen, url_of
+from bullpen.cli.listener import IDLE, accepted, listen, refuse, url_of
 
 
 @pytest.mark.parametrize(
@@ -30,3 +31,27 @@ def test_a_connection_does_not_outlive_a_dead_caller() -> None:
         with accepted:
             assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
             assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == IDLE * 1000
+
+
+def test_nobody_waits_to_be_accepted() -> None:
+    """Asking does not wait for somebody to come."""
+    with listen("127.0.0.1", 0) as listener:
+        assert accepted(listener) is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the system has no such filter")
+async def test_a_socket_that_refuses_keeps_what_it_has() -> None:
+    """Nobody new gets a connection; who has one is still accepted, with what was sent, and is still heard."""
+    with listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()) as early:
+        early.sendall(b"early")
+        await refuse(listener)
+        with pytest.raises(TimeoutError):
+            socket.create_connection(listener.getsockname(), timeout=0.2)
+        connection = accepted(listener)
+        assert connection is not None
+        with connection:
+            connection.settimeout(5)
+            assert connection.recv(5) == b"early"
+            early.sendall(b"more")
+            assert connection.recv(4) == b"more"
+        assert accepted(listener) is None

@@ -23,7 +23,7 @@ from bullpen.errors import (
 )
 from bullpen.execution import Execution
 from bullpen.messages import Delta, Done, Json, Request, Started, ToolStep
-from bullpen.pool import Pool
+from bullpen.pool import Pool, Pressure
 from bullpen.resilience import Deadline
 from tests.stubs.clock import StillClock
 from tests.stubs.house import ANN, GUEST, house, soon
@@ -51,6 +51,17 @@ class Turnstile:
     def lane(self, agent_type: str, *, tenant: str, priority: int, deadline: Deadline) -> NoReturn:
         self.asked.append(Asked(agent_type=agent_type, tenant=tenant, priority=priority, deadline=deadline))
         raise PoolExhausted("Nobody comes in.")
+
+    lanes = 0
+
+    def resize(self, lanes: int) -> None:
+        raise AssertionError
+
+    def bound(self, lanes: int | None) -> None:
+        raise AssertionError
+
+    def pressure(self) -> Pressure:
+        return Pressure(waiting=0, longest_wait=0.0, in_use=0, lanes=0, rate=0.0)
 
     def statistics(self) -> dict[str, Any]:
         return {}

@@ -128,6 +128,8 @@ def test_the_cause_decides(error: Exception, kind: type[ModelFailed]) -> None:
         (formatdate(NOW - 30, usegmt=True), 0.0),
         ("Sun, 09 Sep 2001 01:47:10 -0000", 30.0),
         ("soon", 1.0),
+        ("9" * 400, 1.0),
+        ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", 1.0),
     ],
 )
 def test_the_provider_says_when_to_come_back(told: str, seconds: float) -> None:

@@ -14,9 +14,9 @@ from openai.types.chat.chat_completion_chunk import ChoiceDeltaToolCall, ChoiceD
 
 from bullpen.llm import CallSettings, GuardedModel
 from bullpen.llm.guarded import guarded
-from bullpen.llm.metered import Link, Meter
+from bullpen.llm.link import Link
 from bullpen.llm.ports import ModelName
-from tests.stubs.booking import FlatPrices, KeptUsage, Purse, guard
+from tests.stubs.booking import KeptUsage, guard, meter
 from tests.stubs.scripted import ScriptedModel, calls
 
 CLAUDE = Claude(id="claude-opus-5-5", api_key="k", thinking={"type": "adaptive"}, max_tokens=5)
@@ -30,8 +30,7 @@ def delta(arguments: str, *, name: str | None = None) -> ChoiceDeltaToolCall:
 
 
 def chain(*models: Model) -> GuardedModel:
-    meter = Meter(prices=FlatPrices(), usage=KeptUsage(), budget=Purse())
-    return guarded([Link(ModelName("x", model.id), model) for model in models], call=CallSettings(), meter=meter)
+    return guarded([Link(ModelName("x", model.id), model) for model in models], call=CallSettings(), meter=meter())
 
 
 @pytest.mark.parametrize("inner", [CLAUDE, OPENAI])

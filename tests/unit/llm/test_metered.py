@@ -16,7 +16,7 @@ from bullpen.llm.failures import ModelCallFailed
 from bullpen.llm.local import AllowAll
 from bullpen.llm.ports import Attempt, ModelName
 from bullpen.resilience import Deadline
-from tests.stubs.booking import FlatPrices, KeptUsage, Purse, guard, model_run
+from tests.stubs.booking import FlatPrices, KeptUsage, Purse, guard, model_run, safeguards
 from tests.stubs.clock import StillClock
 from tests.stubs.scripted import INPUT_TOKENS, OUTPUT_TOKENS, Broken, Hang, Reply, ScriptedModel, Turn
 
@@ -182,7 +182,7 @@ async def test_a_cancellation_at_the_deadline_is_a_timeout() -> None:
 async def test_a_budget_with_no_bottom_lets_every_call_be() -> None:
     """Every call may be made, and is booked all the same."""
     usage = KeptUsage()
-    house = Models(prices=FlatPrices(), usage=usage, budget=AllowAll())
+    house = Models(prices=FlatPrices(), usage=usage, budget=AllowAll(), safeguards=safeguards())
     await ask(house.guard(ScriptedModel(), call=CallSettings()))
     assert [booked.outcome for booked in usage.attempts] == ["success"]
 

@@ -6,7 +6,7 @@ import pytest
 
 from bullpen.errors import Misconfigured
 from bullpen.llm import CallSettings, Endpoint
-from bullpen.llm.clients import Clients
+from bullpen.llm.clients import ClientKind, Clients
 from bullpen.llm.keys import NO_KEY, Key
 from bullpen.llm.offline import OfflineModel
 from bullpen.llm.ports import ModelName
@@ -16,12 +16,12 @@ from tests.stubs.scripted import ScriptedModel
 KEYS = {"openai": "openai-key", "anthropic": "anthropic-key"}
 
 
-def make(name: str, *, call: CallSettings | None = None, **others: Any) -> Any:
+def make(name: str, *, call: CallSettings | None = None, client: ClientKind = "slim", **others: Any) -> Any:
     given: dict[str, Any] = {"keys": KEYS, "base_urls": {}, "endpoints": {}, "extra": {}, **others}
     given["keys"] = {each: Key(text) for each, text in given["keys"].items()}
     given["endpoint_keys"] = {each: Key(one.api_key or NO_KEY) for each, one in given["endpoints"].items()}
     provider, _, model = name.partition(":")
-    return Providers(clients=Clients(), **given).make(ModelName(provider, model), call or CallSettings())
+    return Providers(clients=Clients(chat=client), **given).make(ModelName(provider, model), call or CallSettings())
 
 
 @pytest.mark.parametrize("provider", ["openai", "openai-chat"])
@@ -31,6 +31,18 @@ def test_openai_is_its_chat_model(provider: str) -> None:
     assert type(model).__name__ == "OpenAIChat"
     assert (model.id, model.temperature, model.max_tokens, model.retries) == ("gpt-4o", 0.1, 2048, 0)
     assert (model.async_client.api_key, str(model.async_client.base_url)) == ("openai-key", "http://127.0.0.1:1/v1/")
+
+
+@pytest.mark.parametrize(("client", "kind"), [("slim", "SlimClient"), ("sdk", "AsyncOpenAI")])
+def test_the_chat_wires_client_can_be_chosen(client: ClientKind, kind: str) -> None:
+    """For OpenAI and for endpoints; the other wires are the SDKs' alone."""
+    endpoints = {"mine": Endpoint("http://127.0.0.1:3/v1")}
+    for name in ("openai:gpt-4o", "mine:llama"):
+        model = make(name, client=client, endpoints=endpoints)
+        assert type(model.async_client).__name__ == kind
+        assert not model.async_client.is_closed()
+    assert type(make("openai-responses:gpt-4o", client=client).async_client).__name__ == "AsyncOpenAI"
+    assert type(make("anthropic:claude-opus-5-5", client=client).async_client).__name__ == "AsyncAnthropic"
 
 
 @pytest.mark.parametrize("name", ["o3", "o4-mini", "gpt-5.4"])

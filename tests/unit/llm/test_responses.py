@@ -3,8 +3,9 @@
 from collections.abc import AsyncIterator
 
 import httpx2
+import pytest
 
-from bullpen.llm.responses import Answers, note
+from bullpen.llm.responses import Answers, note, stamp
 
 
 class Body(httpx2.AsyncByteStream):
@@ -65,3 +66,36 @@ async def test_two_calls_do_not_close_each_others_answers() -> None:
     assert not body.closed
     await inner.aclose()
     assert body.closed
+
+
+async def test_the_last_answers_headers_are_kept() -> None:
+    """Good or bad, read or not, with names in lower case, also when it is closed."""
+    answers = Answers()
+    assert answers.headers is None
+    with answers.collecting():
+        await note(httpx2.Response(200, headers={"X-Ratelimit-Remaining": "3"}))
+        await note(httpx2.Response(429, headers={"Retry-After": "7"}))
+    await answers.aclose()
+    assert answers.headers == {"retry-after": "7"}
+
+
+@pytest.mark.parametrize("sent", [{}, {"Idempotency-Key": "another"}, {"idempotency-key": "another"}])
+async def test_a_calls_key_is_sent_with_every_request(sent: dict[str, str]) -> None:
+    """And wins over one of the SDK's own; a call without a key, and whoever is in no call, send what they sent."""
+    answers, request = Answers("key-of-the-call"), httpx2.Request("POST", "http://127.0.0.1:1", headers=sent)
+    await stamp(request)
+    with Answers().collecting():
+        await stamp(request)
+    assert request.headers.get("idempotency-key") == (next(iter(sent.values())) if sent else None)
+    with answers.collecting():
+        await stamp(request)
+    assert request.headers.get_list("idempotency-key") == ["key-of-the-call"]
+
+
+async def test_outside_any_call_answers_are_nobodys() -> None:
+    """There is always one to ask, and it keeps nothing for the next."""
+    Answers.current().add(httpx2.Response(200, headers={"a": "b"}))
+    assert Answers.current().headers is None
+    with (mine := Answers()).collecting():
+        assert Answers.current() is mine
+    assert Answers.current() is not mine

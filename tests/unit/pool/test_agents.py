@@ -78,7 +78,7 @@ async def test_a_shared_agent_is_never_idle_and_closed_at_the_end() -> None:
 async def test_the_last_one_returned_is_lent_first() -> None:
     """So the others grow idle."""
     workshop = Workshop()
-    lent = LentAgents(workshop.kind(), limit=5, closing=Closing())
+    lent = LentAgents(workshop.kind(), limit=lambda: 5, closing=Closing())
     one, other = await lent.build("t"), await lent.build("t")
     lent.give_back(one)
     lent.give_back(other)
@@ -91,7 +91,7 @@ async def test_the_last_one_returned_is_lent_first() -> None:
 async def test_an_agent_never_works_for_another_tenant() -> None:
     """It may carry the first one's state; where there is no more room, it makes way."""
     workshop, closing = Workshop(), Closing()
-    lent = LentAgents(workshop.kind(), limit=1, closing=closing)
+    lent = LentAgents(workshop.kind(), limit=lambda: 1, closing=closing)
     lent.give_back(await lent.build("acme"))
     assert lent.ready("globex") is None
     await lent.build("globex")
@@ -103,7 +103,7 @@ async def test_an_agent_never_works_for_another_tenant() -> None:
 async def test_one_that_is_not_intact_is_closed() -> None:
     """It is never lent again."""
     workshop, closing = Workshop(), Closing()
-    lent = LentAgents(workshop.kind(), limit=1, closing=closing)
+    lent = LentAgents(workshop.kind(), limit=lambda: 1, closing=closing)
     held = await lent.build("t")
     held.intact = False
     lent.give_back(held)
@@ -116,7 +116,7 @@ async def test_one_that_is_not_intact_is_closed() -> None:
 async def test_idle_ones_are_closed_oldest_first() -> None:
     """Those given back at or before the moment, no other."""
     workshop, closing = Workshop(), Closing()
-    lent = LentAgents(workshop.kind(), limit=3, closing=closing)
+    lent = LentAgents(workshop.kind(), limit=lambda: 3, closing=closing)
     held = [await lent.build("t") for _ in range(3)]
     for since, each in enumerate(held):
         each.since = since
@@ -133,7 +133,7 @@ async def test_a_building_that_fails_leaves_no_trace() -> None:
     """Neither counted as there nor as created."""
     workshop = Workshop()
     workshop.build_error = OSError("away")
-    lent = LentAgents(workshop.kind(), limit=1, closing=Closing())
+    lent = LentAgents(workshop.kind(), limit=lambda: 1, closing=Closing())
     with pytest.raises(OSError, match="away"):
         await lent.build("t")
     assert lent.count == lent.created == 0
@@ -143,7 +143,7 @@ async def test_failure_mode_open_a_close_that_fails_is_logged_by_kind() -> None:
     """Nobody is left to be told, and the text stays inside."""
     workshop, closing = Workshop(), Closing()
     workshop.close_error = OSError("secret address")
-    lent = LentAgents(workshop.kind(), limit=1, closing=closing)
+    lent = LentAgents(workshop.kind(), limit=lambda: 1, closing=closing)
     lent.give_back(await lent.build("t"))
     with capture_logs() as logged:
         lent.close()

@@ -9,12 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bullpen.errors import DeadlineExceeded, PoolExhausted, ShuttingDown
+from bullpen.pool.admission import Admission, Rules
 from bullpen.pool.permits import Permits
-from bullpen.pool.tally import Tally
 from bullpen.resilience import Deadline
 from bullpen.telemetry import Metrics
 from tests.stubs.clock import StillClock
 from tests.stubs.exposition import Exposition
+from tests.stubs.lanes import admission
 
 SIZE = 3
 LIMITS = {"a": 3, "b": 1, "c": 2}
@@ -23,20 +24,23 @@ Step: TypeAlias = tuple[Literal["come", "go", "give up", "turn"], int]
 STEPS = st.lists(st.tuples(st.sampled_from(["come", "come", "go", "give up", "turn"]), st.integers(0, 30)), max_size=80)
 
 
-def permits(*, max_wait: float = 60.0, max_waiting: int = 1000, metrics: Metrics | None = None) -> Permits:
-    return Permits(
-        size=SIZE,
-        limits=LIMITS,
-        max_wait=max_wait,
-        max_waiting=max_waiting,
-        tally=Tally(),
-        metrics=metrics or Metrics(),
-        clock=StillClock(),
-    )
+class Door(Permits):
+    """Permits whose admission can be looked at."""
+
+    def __init__(self, admission: Admission, *, max_wait: float) -> None:
+        super().__init__(admission, max_wait=max_wait, clock=StillClock(0.0))
+        self.admission = admission
 
 
-async def take(permits: Permits, agent_type: str, *, within: float = 60.0) -> bool:
-    return await permits.take(agent_type, tenant="t", priority=3, deadline=Deadline.after(within))
+def permits(*, max_wait: float = 60.0, max_waiting: int = 1000, metrics: Metrics | None = None) -> Door:
+    rules = Rules(max_waiting=max_waiting)
+    return Door(admission(sorted(LIMITS), lanes=SIZE, rules=rules, most=LIMITS, metrics=metrics), max_wait=max_wait)
+
+
+async def take(
+    permits: Permits, agent_type: str, *, within: float = 60.0, tenant: str = "t", priority: int = 3
+) -> bool:
+    return await permits.take(agent_type, tenant=tenant, priority=priority, deadline=Deadline.after(within))
 
 
 class Crowd:
@@ -71,14 +75,14 @@ class Crowd:
 
     def check(self) -> None:
         """Never more than the caps, and nobody waits whose type and whose pool have room."""
-        used = {name: self.permits.used(name) for name in LIMITS}
-        assert sum(used.values()) == self.permits.in_use <= SIZE
+        used = {name: self.permits.admission.used(name) for name in LIMITS}
+        assert sum(used.values()) == self.permits.admission.in_use <= SIZE
         assert all(used[name] <= limit for name, limit in LIMITS.items())
         held = Counter(agent_type for agent_type, _ in self.holding.values())
         assert all(held[name] <= used[name] for name in LIMITS)
         for name, limit in LIMITS.items():
-            has_room = self.permits.in_use < SIZE and used[name] < limit
-            assert not (has_room and self.permits.queue.waiting(name))
+            has_room = self.permits.admission.in_use < SIZE and used[name] < limit
+            assert not (has_room and self.permits.admission.queue.waiting(name))
 
     async def _visit(self, agent_type: str, index: int) -> None:
         await take(self.permits, agent_type)
@@ -88,7 +92,7 @@ class Crowd:
             await self.holding[index][1].wait()
         finally:
             del self.holding[index]
-            self.permits.give(agent_type)
+            self.permits.give(agent_type, tenant="t", held=1.0)
 
 
 async def live(steps: list[Step]) -> Crowd:
@@ -122,8 +126,8 @@ def test_no_permit_is_lost_or_made_up_and_nobody_is_forgotten(steps: list[Step])
     is among them.
     """
     crowd = asyncio.run(live(steps))
-    assert crowd.permits.in_use == 0
-    assert len(crowd.permits.queue) == 0
+    assert crowd.permits.admission.in_use == 0
+    assert len(crowd.permits.admission.queue) == 0
     served = {task for index, (_, task) in enumerate(crowd.tasks) if index in crowd.order}
     assert {task for _, task in crowd.tasks} - served <= crowd.cancelled
 
@@ -144,11 +148,11 @@ async def test_a_permit_granted_in_the_moment_of_cancelling_is_passed_on() -> No
     await take(door, "b")
     granted, following = (asyncio.create_task(take(door, "b")) for _ in range(2))
     await asyncio.sleep(0)
-    door.give("b")
+    door.give("b", tenant="t", held=1.0)
     granted.cancel()
     assert await following is True
     assert granted.cancelled()
-    assert door.used("b") == 1
+    assert door.admission.used("b") == 1
 
 
 async def test_taking_says_whether_it_meant_waiting() -> None:
@@ -157,7 +161,7 @@ async def test_taking_says_whether_it_meant_waiting() -> None:
     assert await take(door, "b") is False
     waiting = asyncio.create_task(take(door, "b"))
     await asyncio.sleep(0)
-    door.give("b")
+    door.give("b", tenant="t", held=1.0)
     assert await waiting is True
 
 
@@ -168,7 +172,7 @@ async def test_waited_too_long_is_exhausted_with_a_time_to_come_back() -> None:
     with pytest.raises(PoolExhausted, match="none came free") as caught:
         await take(door, "b")
     assert caught.value.retry_after == 1
-    assert len(door.queue) == 0
+    assert len(door.admission.queue) == 0
 
 
 async def test_the_deadline_ends_the_wait() -> None:
@@ -177,7 +181,7 @@ async def test_the_deadline_ends_the_wait() -> None:
     await take(door, "b")
     with pytest.raises(DeadlineExceeded):
         await take(door, "b", within=0.01)
-    assert len(door.queue) == 0
+    assert len(door.admission.queue) == 0
 
 
 async def test_a_deadline_that_has_passed_takes_nothing() -> None:
@@ -185,7 +189,7 @@ async def test_a_deadline_that_has_passed_takes_nothing() -> None:
     door = permits()
     with pytest.raises(DeadlineExceeded):
         await take(door, "a", within=0)
-    assert door.in_use == 0
+    assert door.admission.in_use == 0
 
 
 async def test_a_full_queue_refuses_at_once() -> None:
@@ -194,11 +198,41 @@ async def test_a_full_queue_refuses_at_once() -> None:
     await take(door, "b")
     waiting = asyncio.create_task(take(door, "b"))
     await asyncio.sleep(0)
-    with pytest.raises(PoolExhausted, match="1 requests wait already"):
+    with pytest.raises(PoolExhausted, match="too many requests wait already"):
         await take(door, "b")
     door.shut()
     with pytest.raises(ShuttingDown):
         await waiting
+
+
+async def test_a_better_priority_takes_a_place_in_a_full_queue() -> None:
+    """Whoever had it is told when to come back."""
+    door = permits(max_waiting=1)
+    await take(door, "b")
+    worse = asyncio.create_task(take(door, "b", priority=5))
+    await asyncio.sleep(0)
+    better = asyncio.create_task(take(door, "b", priority=1))
+    with pytest.raises(PoolExhausted, match="better claim") as caught:
+        await worse
+    assert caught.value.retry_after == 1
+    door.give("b", tenant="t", held=1.0)
+    assert await better is True
+
+
+async def test_a_lane_that_comes_after_the_deadline_is_not_taken() -> None:
+    """Where the loop is late, the clock decides and not the timer: the lane goes to the next one."""
+    clock = StillClock(0.0)
+    line = admission(["b"], lanes=1)
+    door = Permits(line, max_wait=60.0, clock=clock)
+    await take(door, "b")
+    late = asyncio.create_task(take(door, "b", within=30))
+    patient = asyncio.create_task(take(door, "b", within=50))
+    await asyncio.sleep(0)
+    clock.pass_time(40)
+    door.give("b", tenant="t", held=1.0)
+    with pytest.raises(DeadlineExceeded):
+        await late
+    assert await patient is True
 
 
 async def test_shut_sends_everybody_away() -> None:
@@ -211,8 +245,8 @@ async def test_shut_sends_everybody_away() -> None:
     for refused in (waiting, take(door, "a")):
         with pytest.raises(ShuttingDown):
             await refused
-    door.give("b")
-    assert door.in_use == 0
+    door.give("b", tenant="t", held=1.0)
+    assert door.admission.in_use == 0
 
 
 async def test_the_metrics_follow() -> None:
@@ -227,8 +261,8 @@ async def test_the_metrics_follow() -> None:
     assert scrape.value("bullpen_pool_size") == SIZE
     assert scrape.value("bullpen_pool_utilization_percent") == pytest.approx(100 / SIZE)
     assert scrape.value("bullpen_task_queue_size") == 1
-    door.give("b")
+    door.give("b", tenant="t", held=1.0)
     await waiting
-    door.give("b")
+    door.give("b", tenant="t", held=1.0)
     scrape = Exposition(metrics.render().decode())
     assert scrape.value("bullpen_active_agents") == scrape.value("bullpen_task_queue_size") == 0

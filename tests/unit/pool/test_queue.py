@@ -1,89 +1,208 @@
-"""The waiting line."""
-
-from collections import Counter
+"""The waiting line: levels, ageing, who stands before whom, and who makes way."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bullpen.pool.queue import Queue, Ticket
+from bullpen.pool.queue import Queue
+from bullpen.pool.tenants import Tenant
+from bullpen.pool.ticket import Ticket
+from tests.stubs.lanes import ticket
 
-TYPES = "abc"
-
-
-class NeverCalled:
-    """Stands where a ticket's future does: the line itself never looks at it."""
-
-
-def ticket(agent_type: str, *, since: float = 0.0) -> Ticket:
-    called = NeverCalled()
-    return Ticket(agent_type=agent_type, tenant="t", priority=3, since=since, called=called)  # type: ignore[arg-type] # see above
+AGEING = 10.0
 
 
 def everybody(_: str) -> bool:
     return True
 
 
-def test_first_come_first_served() -> None:
-    """Over all types, the oldest ticket is next."""
-    queue = Queue()
-    tickets = [ticket(agent_type) for agent_type in "abacb"]
+def queue() -> Queue:
+    return Queue(ageing=AGEING)
+
+
+def join(line: Queue, *tickets: Ticket) -> None:
     for each in tickets:
-        queue.join(each)
-    assert [queue.next(everybody) for _ in tickets] == tickets
-    assert queue.next(everybody) is None
+        line.join(each)
+
+
+def serve(line: Queue, *, now: float = 0.0) -> Ticket | None:
+    served = line.first(everybody, now=now)
+    if served is not None:
+        line.serve(served)
+    return served
+
+
+def test_the_better_priority_goes_first() -> None:
+    """Whatever came before it."""
+    line = queue()
+    tickets = [ticket(priority=priority) for priority in (5, 3, 1, 4, 2)]
+    join(line, *tickets)
+    assert [served.priority for _ in tickets if (served := serve(line))] == [1, 2, 3, 4, 5]
+    assert serve(line) is None
 
 
 def test_a_saturated_type_holds_up_nobody_else() -> None:
-    """The oldest of those whose type has room is next, wherever it stands (no head-of-line blocking)."""
-    queue = Queue()
-    first, second, third = ticket("a"), ticket("a"), ticket("b")
-    for each in (first, second, third):
-        queue.join(each)
-    assert queue.next(lambda agent_type: agent_type != "a") is third
-    assert queue.next(lambda agent_type: agent_type != "a") is None
-    assert queue.next(everybody) is first
-    assert queue.next(everybody) is second
+    """The next is the next of those whose type has room, wherever it stands."""
+    line = queue()
+    first, second = ticket("a", priority=1), ticket("b", priority=5)
+    join(line, first, second)
+    assert line.first(lambda agent_type: agent_type == "b", now=0) is second
+    assert line.first(lambda _: False, now=0) is None
+    assert line.first(everybody, now=0) is first
+
+
+def test_who_waits_moves_up() -> None:
+    """One level for each ten seconds, into the first after forty; from there on, no priority overtakes it."""
+    line = queue()
+    patient = ticket(priority=5, since=0.0)
+    join(line, ticket("b", priority=1), patient)
+    for now, level in ((9.9, 4), (10.0, 3), (25.0, 2), (39.9, 1), (40.0, 0), (99.0, 0)):
+        line.age(now)
+        assert patient.level == level
+    join(line, ticket(priority=1, since=100.0))
+    assert line.first(lambda agent_type: agent_type == "a", now=100.0) is patient
+
+
+def test_where_nobody_is_overtaken_nobody_moves() -> None:
+    """One priority alone is one level, however long it waits: its tenants take turns, whatever their age."""
+    line = queue()
+    alone = ticket(priority=4)
+    join(line, alone)
+    line.age(1000.0)
+    assert alone.level == 3
+
+
+def test_a_long_silence_moves_up_by_all_of_it() -> None:
+    """Nobody has to look in between."""
+    line = queue()
+    patient = ticket(priority=5)
+    join(line, patient, ticket("b", priority=1))
+    line.age(1000.0)
+    assert patient.level == 0
+    assert line.by_priority() == [1, 0, 0, 0, 1]
+
+
+@given(st.lists(st.tuples(st.floats(0, 3), st.integers(1, 5)), min_size=1, max_size=60), st.floats(0.5, 4))
+def test_ageing_bounds_the_wait(arrivals: list[tuple[float, int]], pause: float) -> None:
+    """One tenant, one lane every `pause` seconds: nobody is overtaken by who comes (priority - 1) * ageing after it."""
+    line, tenant, now = queue(), Tenant("t", weight=1.0), 0.0
+    coming, served = list[Ticket](), list[tuple[float, Ticket]]()
+    for gap, priority in arrivals:
+        now += gap
+        coming.append(ticket(tenant=tenant, priority=priority, since=now))
+    moment, waiting = 0.0, list(coming)
+    while len(served) < len(coming):
+        while waiting and waiting[0].since <= moment:
+            join(line, waiting.pop(0))
+        if taken := serve(line, now=moment):
+            served.append((moment, taken))
+        moment += pause
+    for number, (_, later) in enumerate(served):
+        for _, overtaken in served[number + 1 :]:
+            assert later.since < overtaken.since + (overtaken.priority - 1) * AGEING + pause
 
 
 def test_who_leaves_is_gone() -> None:
-    """From the middle too, and only once."""
-    queue = Queue()
-    tickets = [ticket("a") for _ in range(3)]
-    for each in tickets:
-        queue.join(each)
-    assert queue.leave(tickets[1])
-    assert not queue.leave(tickets[1])
-    assert not queue.leave(ticket("b"))
-    assert [queue.next(everybody), queue.next(everybody), queue.next(everybody)] == [tickets[0], tickets[2], None]
+    """From the middle too, and only once; it has had no turn."""
+    line = queue()
+    tickets = [ticket(priority=2) for _ in range(3)]
+    join(line, *tickets)
+    assert line.leave(tickets[1])
+    assert not line.leave(tickets[1])
+    assert not line.leave(ticket())
+    assert (len(line), line.waiting("a"), line.oldest()) == (2, 2, tickets[0])
+    assert [serve(line), serve(line), serve(line)] == [tickets[0], tickets[2], None]
+    assert (len(line), line.waiting("a"), line.oldest()) == (0, 0, None)
 
 
-def test_the_longest_wait_is_the_oldest_tickets() -> None:
-    """Of those still waiting."""
-    queue = Queue()
-    assert queue.since() is None
-    for agent_type, since in (("a", 3.0), ("b", 1.0), ("a", 5.0)):
-        queue.join(ticket(agent_type, since=since))
-    assert queue.since() == pytest.approx(1.0)
-    queue.next(lambda agent_type: agent_type == "b")
-    assert queue.since() == pytest.approx(3.0)
+def test_a_share_goes_before_priority() -> None:
+    """Who holds its share stands behind everybody else, and is served when nobody else can be."""
+    line = queue()
+    greedy = Tenant("g", weight=1.0)
+    greedy.is_over = True
+    urgent, modest = ticket(tenant=greedy, priority=1), ticket(priority=5)
+    join(line, urgent, modest)
+    assert serve(line) is modest
+    assert serve(line) is urgent
 
 
-@given(st.lists(st.one_of(st.sampled_from(TYPES), st.integers(0, 20), st.sets(st.sampled_from(TYPES)))))
-def test_the_line_is_what_a_plain_list_would_be(steps: list[str | int | set[str]]) -> None:
-    """Against the obvious list, for any mix of joining (a type), leaving (an index) and serving (types with room)."""
-    queue, plain = Queue(), list[Ticket]()
-    for step in steps:
-        if isinstance(step, str):
-            plain.append(ticket(step))
-            queue.join(plain[-1])
-        elif isinstance(step, set):
-            served = next((each for each in plain if each.agent_type in step), None)
-            assert queue.next(step.__contains__) is served
-            plain = [each for each in plain if each is not served]
-        elif step < len(plain):
-            assert queue.leave(plain.pop(step))
-        assert len(queue) == len(plain)
-        assert {name: queue.waiting(name) for name in TYPES} == {
-            name: Counter(each.agent_type for each in plain)[name] for name in TYPES
-        }
+def test_coming_under_the_share_is_heeded() -> None:
+    """Where a tenant stands changes while it waits."""
+    line = queue()
+    greedy = Tenant("g", weight=1.0)
+    greedy.is_over = True
+    urgent = ticket(tenant=greedy, priority=1)
+    join(line, urgent, ticket(priority=5))
+    greedy.is_over = False
+    line.lift(greedy)
+    assert serve(line) is urgent
+
+
+@pytest.mark.parametrize(("priority", "mine", "ahead"), [(1, 0, 2), (3, 0, 3), (3, 3, 9), (4, 0, 15), (5, 0, 15)])
+def test_how_many_are_ahead(priority: int, mine: int, ahead: int) -> None:
+    """Better levels whole; of one's own level as many of each tenant as one has there, and one more.
+
+    Two wait with priority 1, a crowd of twelve of one tenant with priority 3, and one with priority 4.
+    """
+    line = queue()
+    crowd, me, other = (Tenant(name, weight=1.0) for name in ("crowd", "me", "other"))
+    join(line, *(ticket(tenant=Tenant(name, weight=1.0), priority=1) for name in "xy"))
+    join(line, *(ticket(tenant=crowd, priority=3) for _ in range(12)))
+    join(line, ticket(tenant=other, priority=4))
+    join(line, *(ticket(tenant=me, priority=3) for _ in range(mine)))
+    assert line.ahead(me, priority) == ahead
+
+
+def test_how_many_of_a_type_are_ahead() -> None:
+    """Others do not count."""
+    line = queue()
+    join(line, ticket("a", priority=1), ticket("b", priority=1), ticket("b", priority=3))
+    assert line.ahead(Tenant("me", weight=1.0), 3, "b") == 2
+    assert line.ahead(Tenant("me", weight=1.0), 3, "c") == 0
+
+
+def test_who_has_less_takes_a_place_of_who_has_more() -> None:
+    """The newest of its worst priority, whatever the new one's: a crowd keeps nobody out. Equals do not give way."""
+    line = queue()
+    many, few, one = (Tenant(name, weight=1.0) for name in "mfo")
+    sent = [ticket(tenant=many, priority=priority) for priority in (2, 3, 3, 1)]
+    join(line, *sent, ticket(tenant=one, priority=5))
+    assert line.least(few, 5) is sent[2]
+    for each in sent[:3]:
+        line.leave(each)
+    assert line.least(few, 1) is None
+
+
+def test_inside_a_tenant_the_better_priority_takes_the_place() -> None:
+    """Of the newest of its worst, if that is worse than the new one."""
+    line = queue()
+    tenant, other = Tenant("t", weight=1.0), Tenant("o", weight=1.0)
+    sent = [ticket(tenant=tenant, priority=priority) for priority in (4, 2, 4)]
+    join(line, *sent, *(ticket(tenant=other, priority=5) for _ in range(3)))
+    assert line.least(tenant, 3) is sent[2]
+    assert line.least(tenant, 4) is None
+
+
+def test_weights_count_for_room_in_the_queue_too() -> None:
+    """Three tickets of a tenant that weighs three are no more than one of another."""
+    line = queue()
+    heavy, light = Tenant("h", weight=3.0), Tenant("l", weight=1.0)
+    join(line, *(ticket(tenant=heavy) for _ in range(3)))
+    assert line.least(light, 1) is None
+    assert queue().least(light, 1) is None
+
+
+def test_a_crowd_that_has_waited_overtakes_nobody_it_takes_turns_with() -> None:
+    """What moves up in its place is whose turn it is: the fresh ticket of another tenant."""
+    line = queue()
+    crowd, other = Tenant("c", weight=1.0), Tenant("o", weight=1.0)
+    join(line, ticket("b", priority=1), *(ticket(tenant=crowd) for _ in range(30)))
+    for now in range(1, 10):
+        served = line.first(lambda agent_type: agent_type == "a", now=float(now))
+        assert served is not None
+        line.serve(served)
+    fresh = ticket(tenant=other, since=9.5)
+    join(line, fresh)
+    line.age(30.0)
+    line.age(45.0)
+    assert fresh.level == 0

@@ -24,14 +24,3 @@ def test_the_hit_rate_is_a_share_of_what_was_granted() -> None:
     for hit in (True, True, True, False):
         tally.grant(hit=hit)
     assert tally.hit_rate == 0.75
-
-
-@pytest.mark.parametrize(
-    ("average", "waiting", "lanes", "seconds"),
-    [(0, 0, 1, 1), (0.2, 0, 20, 1), (10, 0, 1, 10), (10, 1, 2, 10), (10, 9, 4, 25), (1.1, 0, 1, 2)],
-)
-def test_when_to_come_back(average: float, waiting: int, lanes: int, seconds: int) -> None:
-    """Whole seconds, at least one: those before you and you, at the average pace of all lanes, rounded up."""
-    tally = Tally()
-    tally.finish(average)
-    assert tally.retry_after(waiting=waiting, lanes=lanes) == seconds

@@ -11,7 +11,8 @@ import pytest
 import structlog
 
 from bullpen.errors import Misconfigured
-from bullpen.telemetry.logging import configure, hears, set_level
+from bullpen.telemetry import logging as ours
+from bullpen.telemetry.logging import configure, hears, introduce, set_level
 
 Lines = Callable[[], list[dict[str, Any]]]
 
@@ -143,3 +144,13 @@ def test_people_may_have_lines_of_their_own(capsys: pytest.CaptureFixture[str]) 
     assert "model_attempt" in printed
     assert "input_tokens=7" in printed
     assert not printed.startswith("{")
+
+
+def test_every_line_says_who_speaks(lines: Lines) -> None:
+    """Once a process has introduced itself, in the lines of loggers that were there before, and above their fields."""
+    try:
+        introduce(worker=2)
+        log.info("served", worker=9)
+        assert lines()[0]["worker"] == 2
+    finally:
+        ours._speaker.clear()

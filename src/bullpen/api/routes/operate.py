@@ -5,13 +5,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bullpen.api.documents import responses
+from bullpen.api.figures import HealthDocument, PoolDocument
 from bullpen.api.gate import Gate
 from bullpen.api.json import json_response
-from bullpen.api.wire import HealthDocument, PoolDocument
 from bullpen.operations import Health
 from bullpen.pool import Pool
 from bullpen.telemetry import Metrics
 from bullpen.telemetry.metrics import CONTENT_TYPE
+from bullpen.telemetry.multiprocess import worker
 
 __all__ = ["health_routes", "metrics_routes", "pool_routes"]
 
@@ -53,7 +54,7 @@ def pool_routes(*, gate: Gate, pool: Pool) -> APIRouter:
     )
     async def statistics(request: Request) -> Response:
         await gate.admit(request, "agent:read")
-        return json_response(pool.statistics())
+        return json_response({**pool.statistics(), "worker": worker()})
 
     return router
 

@@ -1,0 +1,215 @@
+"""What becomes of a failed attempt: the same model again, the next model, or the failure."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from agno.exceptions import ModelProviderError
+from agno.models.message import Message
+
+from bullpen.errors import (
+    BullpenError,
+    CircuitOpen,
+    ModelBusy,
+    ModelCredentials,
+    ModelRejected,
+    ModelUnavailable,
+    RunFailed,
+)
+from bullpen.llm import CallSettings, Preferences
+from bullpen.llm.failures import ModelCallFailed
+from bullpen.llm.guarded import GuardedModel, guarded
+from bullpen.llm.link import Link
+from bullpen.llm.ports import ModelName
+from bullpen.llm.responses import Answers
+from bullpen.resilience.breaker import BreakerPolicy
+from bullpen.resilience.local import LocalBreakers
+from bullpen.telemetry import Metrics
+from tests.stubs.booking import KeptUsage, Purse, meter, model_run, safeguards
+from tests.stubs.scripted import Broken, Reply, ScriptedModel, Turn
+
+ASKED = [Message(role="user", content="Who?")]
+DOWN = ModelProviderError("down", status_code=503)
+REFUSED = ModelProviderError("no", status_code=400)
+LOCKED = ModelProviderError("who are you", status_code=401)
+
+
+def model(name: str, *turns: Turn) -> ScriptedModel:
+    return ScriptedModel(id=name, turns=turns or (name,))
+
+
+def chain(*models: ScriptedModel, usage: KeptUsage | None = None, retries: int = 0, **others: Any) -> GuardedModel:
+    links = [Link(ModelName("x", each.id), each) for each in models]
+    call = CallSettings(retries=retries, retry_delay=0.001, retry_delay_max=0.002)
+    return guarded(links, call=call, meter=meter(usage=usage, **others))
+
+
+async def ask(outside: GuardedModel, *, stream: bool) -> str:
+    if not stream:
+        return str((await outside.ainvoke(messages=ASKED)).content)
+    return "".join([str(piece.content or "") async for piece in outside.ainvoke_stream(messages=ASKED)])
+
+
+async def failure(outside: GuardedModel, *, stream: bool) -> BullpenError:
+    with pytest.raises(ModelCallFailed) as caught:
+        await ask(outside, stream=stream)
+    return caught.value.failure
+
+
+pytestmark = pytest.mark.parametrize("stream", [False, True])
+
+
+async def test_what_may_pass_is_tried_again(*, stream: bool) -> None:
+    """Each attempt is booked, the last one as the answer, and the run has no failure left."""
+    usage, run = KeptUsage(), model_run()
+    with run.as_current():
+        assert await ask(chain(model("a", DOWN, DOWN, "fine"), usage=usage, retries=3), stream=stream) == "fine"
+    assert [each.outcome for each in usage.attempts] == ["error", "error", "success"]
+    assert [each.number for each in usage.attempts] == [1, 2, 3]
+    assert (run.failure, run.model) == (None, "a")
+
+
+async def test_so_many_retries_and_no_more(*, stream: bool) -> None:
+    """Three retries are four attempts."""
+    inner = model("a", DOWN)
+    assert isinstance(await failure(chain(inner, retries=3), stream=stream), ModelUnavailable)
+    assert len(inner.asked) == 4
+
+
+@pytest.mark.parametrize(("turn", "kind"), [(REFUSED, ModelRejected), (LOCKED, ModelCredentials)])
+async def test_what_will_not_pass_is_not_tried_again(turn: Turn, kind: type[BullpenError], *, stream: bool) -> None:
+    """What the provider refuses once it refuses always."""
+    inner = model("a", turn)
+    assert isinstance(await failure(chain(inner, retries=3), stream=stream), kind)
+    assert len(inner.asked) == 1
+
+
+async def test_without_a_budget_nothing_is_tried_again(*, stream: bool) -> None:
+    """Retries are paid for out of what calls put in."""
+    guards = safeguards()
+    while guards.budgets.take("x:a"):
+        pass
+    inner = model("a", DOWN)
+    await failure(chain(inner, retries=3, safeguards=guards), stream=stream)
+    assert len(inner.asked) == 1
+
+
+@pytest.mark.parametrize("turn", [DOWN, REFUSED, LOCKED, Reply(text=None), ModelProviderError("wait", status_code=429)])
+async def test_the_next_model_is_asked(turn: Turn, *, stream: bool) -> None:
+    """Whatever was wrong with the first; who failed over to whom is counted, and both attempts are booked."""
+    usage, run = KeptUsage(), model_run()
+    with run.as_current():
+        assert await ask(chain(model("a", turn), model("b"), usage=usage), stream=stream) == "b"
+    assert usage.failovers == [("x:a", "x:b")]
+    assert [each.model.id for each in usage.attempts] == ["a", "b"]
+    assert (run.model, run.failure) == ("b", None)
+
+
+async def test_the_last_failure_is_told(*, stream: bool) -> None:
+    """When no model is left; it is also the run's."""
+    run = model_run()
+    with run.as_current():
+        told = await failure(chain(model("a", LOCKED), model("b", DOWN)), stream=stream)
+    assert isinstance(told, ModelUnavailable)
+    assert run.failure is told
+
+
+async def test_what_the_caller_can_mend_is_told_first(*, stream: bool) -> None:
+    """A request that one model refused is to be changed, whatever was wrong with the others."""
+    told = await failure(chain(model("a", REFUSED), model("b", DOWN)), stream=stream)
+    assert isinstance(told, ModelRejected)
+
+
+async def test_an_open_breaker_is_gone_past_without_a_call(*, stream: bool) -> None:
+    """P15: the dead model is not asked; alone, it is told at once, with the time to come back."""
+    breakers = LocalBreakers(metrics=Metrics(), policy=BreakerPolicy(failures=1))
+    guards = safeguards(breakers=breakers)
+    dead = model("a", DOWN)
+    await failure(chain(dead, safeguards=guards), stream=stream)
+    assert await ask(chain(dead, model("b"), safeguards=guards), stream=stream) == "b"
+    told = await failure(chain(dead, safeguards=guards, retries=3), stream=stream)
+    assert isinstance(told, CircuitOpen)
+    assert told.retry_after
+    assert len(dead.asked) == 1
+
+
+async def test_a_breaker_that_opens_ends_the_retries(*, stream: bool) -> None:
+    """Not one attempt more than it takes to open it."""
+    breakers = LocalBreakers(metrics=Metrics(), policy=BreakerPolicy(failures=2))
+    inner = model("a", DOWN)
+    told = await failure(chain(inner, retries=3, safeguards=safeguards(breakers=breakers)), stream=stream)
+    assert isinstance(told, CircuitOpen)
+    assert len(inner.asked) == 2
+
+
+@pytest.mark.parametrize("turn", [REFUSED, LOCKED, ModelProviderError("wait", status_code=429)])
+async def test_what_is_not_the_models_fault_opens_no_breaker(turn: Turn, *, stream: bool) -> None:
+    """Our own mistakes, our own key, and more calls than the provider wants."""
+    breakers = LocalBreakers(metrics=Metrics(), policy=BreakerPolicy(failures=1))
+    await failure(chain(model("a", turn), safeguards=safeguards(breakers=breakers)), stream=stream)
+    assert [each["state"] for each in breakers.standings()] == ["closed"]
+
+
+async def test_a_refused_budget_is_the_end(*, stream: bool) -> None:
+    """Another model costs money, too; nobody is called, and breaker and limit have their places back."""
+    guards = safeguards()
+    first, second = model("a"), model("b")
+    refusal = RunFailed("No money.")
+    outside = chain(first, second, budget=Purse(refusal=refusal), safeguards=guards)
+    assert await failure(outside, stream=stream) is refusal
+    assert (first.asked, second.asked) == ([], [])
+    assert [each["in_flight"] for each in guards.limits.standings()] == [0]
+
+
+async def test_a_model_that_rests_is_gone_past(*, stream: bool) -> None:
+    """Where there is another one to ask, a long rest is not waited for."""
+    guards = safeguards()
+    guards.limits.rest("x:a", seconds=30)
+    resting = model("a")
+    assert await ask(chain(resting, model("b"), safeguards=guards), stream=stream) == "b"
+    assert resting.asked == []
+
+
+async def test_a_rest_that_outlasts_the_run_is_told(*, stream: bool) -> None:
+    """At once, with the time to come back."""
+    guards, run = safeguards(), model_run(seconds=5)
+    guards.limits.rest("x:a", seconds=30)
+    with run.as_current():
+        told = await failure(chain(model("a"), safeguards=guards), stream=stream)
+    assert isinstance(told, ModelBusy)
+    assert told.retry_after is not None
+    assert told.retry_after > 5
+
+
+async def test_a_model_that_stands_back_is_asked_last(*, stream: bool) -> None:
+    """And all the same when its fallbacks fail."""
+    preferences = Preferences()
+    preferences.prefer_fallback("x:a")
+    assert await ask(chain(model("a"), model("b"), preferences=preferences), stream=stream) == "b"
+    assert await ask(chain(model("a"), model("b", DOWN), preferences=preferences), stream=stream) == "a"
+
+
+async def test_all_attempts_at_one_call_have_one_key(*, stream: bool) -> None:
+    """So that a provider that takes an idempotency key does the work once; the next call has another."""
+    keys: list[str | None] = []
+
+    def heard(_: Sequence[Message]) -> Turn:
+        keys.append(Answers.current().stamp.get("Idempotency-Key"))
+        return DOWN if len(keys) < 3 else "fine"
+
+    outside = chain(model("a", heard), retries=3)
+    await ask(outside, stream=stream)
+    await ask(outside, stream=stream)
+    assert len(keys) == 4
+    assert len(set(keys[:3])) == 1
+    assert keys[3] not in {None, keys[0]}
+
+
+async def test_a_spoken_word_is_final(*, stream: bool) -> None:
+    """Once a word has come nothing is tried again: it may have reached the caller."""
+    first, second = model("a", Broken(before="One ", error=ConnectionResetError())), model("b")
+    if stream:
+        await failure(chain(first, second, retries=3), stream=stream)
+        assert (len(first.asked), second.asked) == (1, [])
+    else:
+        assert await ask(chain(first, second), stream=stream) == "b"
