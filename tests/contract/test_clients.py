@@ -22,9 +22,11 @@ from bullpen.errors import (
     ModelTimeout,
     ModelUnavailable,
 )
+from bullpen.llm import CallSettings
 from bullpen.llm.clients import ClientKind
 from tests.stubs.behaviour import ANSWER
-from tests.stubs.puppet import Puppet, Step, answer, choice, delta, events
+from tests.stubs.booking import models
+from tests.stubs.puppet import Puppet, Step, answer, choice, delta, events, said
 from tests.stubs.sides import KEY, SIDES, ask, chat_model, failure, told
 from tests.stubs.upstream import Upstream
 
@@ -279,10 +281,20 @@ async def test_the_words_before_a_cut_are_the_same() -> None:
     """They come, one by one, before the failure does."""
     heard = []
     for side in SIDES:
-        said: list[Any] = []
+        words: list[Any] = []
         steps = [*events(delta(content="a"), delta(content="b"), end=False), LAST]
         async with Puppet(steps) as puppet, chat_model(side, puppet.url) as model:
             with pytest.raises(ModelProviderError):
-                await ask(model, stream=True, said=said)
-        heard.append([piece.content for piece in said])
+                await ask(model, stream=True, said=words)
+        heard.append([piece.content for piece in words])
     assert heard == [["a", "b"]] * 2
+
+
+async def test_a_stream_that_breaks_off_before_a_word_is_tried_again(side: ClientKind) -> None:
+    """Nothing was handed on yet but who speaks."""
+    half = [*events(delta(role="assistant", content=""), end=False), LAST]
+    async with Puppet(half, said("whole", stream=True)) as puppet, chat_model(side, puppet.url) as inner:
+        model = models().guard(inner, call=CallSettings(retries=1, retry_delay=0))
+        pieces = await ask(model, stream=True)
+    assert "".join(piece.content or "" for piece in pieces) == "whole"
+    assert len(puppet.asked) == 2

@@ -224,6 +224,20 @@ async def test_t01_t10_a_failure_is_carried_out_and_tried_once(
     assert len(upstream.calls()) == len(usage.attempts) == 1
 
 
+async def test_an_answer_that_breaks_off_is_none(
+    house: Models, upstream: Upstream, usage: KeptUsage, wire: str, *, stream: bool
+) -> None:
+    """Though its body ended properly. Words that were handed on are booked, and nothing is tried again after them."""
+    run = model_run()
+    with run.as_current():
+        asked = house.build(f"{wire}:stub-half", call=CallSettings(retries=3 if stream else 0))
+        last = await ended(asked, stream=stream)
+    assert isinstance(last, RunErrorEvent) if stream else last.status is RunStatus.error  # type: ignore[union-attr] # a run has one
+    assert type(run.failure) is (ModelUnavailable if stream else ModelNonsense)
+    assert len(upstream.calls()) == len(usage.attempts) == 1
+    assert run.output_tokens > 0 or not stream
+
+
 @pytest.mark.parametrize("status", [429, 529])
 async def test_the_provider_says_when_to_come_back(house: Models, wire: str, status: int) -> None:
     """`Retry-After` of the stub's answer, seven seconds, is in our failure."""

@@ -10,13 +10,15 @@ from typing import Final
 
 __all__ = ["CutOff", "Ending"]
 
+# Looked for in the bytes, as no text of a model can hold them: in a JSON string its quotation marks are escaped.
 _EVENT: Final = re.compile(rb"[\r\n]data:")
-# Looked for in the bytes, as no text of a model can hold it: in a JSON string its quotation marks are escaped.
+_ANSWER: Final = re.compile(rb'"(?:choices|type)"\s*:')
 _LAST: Final = re.compile(
     rb"[\r\n]data: ?\[DONE\]"
     rb'|"(?:finish|stop)_reason"\s*:\s*"'
     rb'|"type"\s*:\s*"(?:message_stop|response\.(?:completed|incomplete|failed))"'
 )
+_MARKS: Final = (_EVENT, _ANSWER, _LAST)
 _LONGEST: Final = 64
 """Bytes a mark may have, with some white space."""
 
@@ -26,25 +28,24 @@ class CutOff(EOFError):
 
 
 class Ending:
-    """Reads a stream as it passes, cut anywhere. What is no stream of events has no end to miss."""
+    """Reads a stream as it passes, cut anywhere. What is no stream of an answer's events has no end to miss."""
 
-    __slots__ = ("_begun", "_reached", "_tail")
+    __slots__ = ("_passed", "_tail")
 
     def __init__(self) -> None:
-        self._begun = False
-        self._reached = False
+        self._passed = 0
         self._tail = b"\n"
 
     def feed(self, piece: bytes) -> None:
         """Looks at what came next."""
-        if self._reached:
+        if self._passed == len(_MARKS):
             return
         seen = self._tail + piece
-        self._begun = self._begun or _EVENT.search(seen) is not None
-        self._reached = self._begun and _LAST.search(seen) is not None
+        while self._passed < len(_MARKS) and _MARKS[self._passed].search(seen):
+            self._passed += 1
         self._tail = seen[-_LONGEST:]
 
     def check(self) -> None:
         """Raises `CutOff` when the body is over and the answer is not."""
-        if self._begun and not self._reached:
+        if self._passed == len(_MARKS) - 1:
             raise CutOff("the stream ended in the middle of the answer")

@@ -121,10 +121,13 @@ class Models:
     def build(self, name: str, *, call: CallSettings) -> GuardedModel:
         """A guarded model of its own, sharing its provider's client with all others.
 
+        A fallback that means a model that is in the chain already is left out: asking it again is a retry.
+
         Raises:
             Misconfigured: The name, or one of the fallbacks', means nothing, or its key or package is missing.
         """
-        return self._guarded([self._link(one, call) for one in (name, *call.fallbacks)], call)
+        names = dict.fromkeys(map(self.resolve, (name, *call.fallbacks)))
+        return self._guarded([self._link(each, call) for each in names], call)
 
     def guard(self, model: Model, *, call: CallSettings) -> GuardedModel:
         """A guard around a user's own model, which keeps its own settings; a guard is returned as it is.
@@ -138,7 +141,8 @@ class Models:
         once(model)
         lend(model, self._keys)
         name = _name_of(model)
-        return self._guarded([Link(name, model), *(self._link(one, call) for one in call.fallbacks)], call)
+        others = [each for each in dict.fromkeys(map(self.resolve, call.fallbacks)) if each != name]
+        return self._guarded([Link(name, model), *(self._link(each, call) for each in others)], call)
 
     def check(self, model: Model) -> None:
         """Raises `Misconfigured` when a user's own model has no key, and there is none to lend it."""
@@ -157,9 +161,8 @@ class Models:
         """Closes every client. Models made here cannot be called afterwards."""
         await self._clients.aclose()
 
-    def _link(self, name: str, call: CallSettings) -> Link:
-        resolved = self.resolve(name)
-        return Link(resolved, self._providers.make(resolved, call))
+    def _link(self, name: ModelName, call: CallSettings) -> Link:
+        return Link(name, self._providers.make(name, call))
 
     def _guarded(self, chain: Collection[Link], call: CallSettings) -> GuardedModel:
         self.known.update(link.name for link in chain)

@@ -36,8 +36,8 @@ class Safeguards:
 
         Raises:
             CircuitOpen: The model has failed too often.
-            ModelBusy: It rests at its provider's wish, or too many calls are under way.
-            DeadlineExceeded: No time is left.
+            ModelBusy: It rests at its provider's wish, or too many calls are under way; also when the deadline passed
+                while this waited.
         """
         passage = await self.breakers.enter(name)
         try:

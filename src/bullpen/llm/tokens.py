@@ -51,8 +51,9 @@ class Tally:
         usage = response.response_usage
         if usage is not None:
             self._told = True
-            self._input += usage.input_tokens or 0
-            self._output += usage.output_tokens or 0
+            # The clients check nothing: a number below 0 would give money back.
+            self._input += max(0, int(usage.input_tokens or 0))
+            self._output += max(0, int(usage.output_tokens or 0))
 
     def spent(self, *, refused: bool) -> Spent:
         """The tokens to book; none for a call that was `refused` before a word came back."""

@@ -47,6 +47,7 @@ class Trials:
         self._links = deque(meter.preferences.ordered(chain))
         self._failures: list[ModelCallFailed] = []
         self._attempt: MeteredCall | None = None
+        self._is_called = False
         self._turn_to(self._links.popleft())
 
     async def next(self) -> MeteredCall:

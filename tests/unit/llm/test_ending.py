@@ -63,7 +63,9 @@ def test_anthropics_words_end_nothing(words: str, places: list[int]) -> None:
     assert not reached(cut(begin + said, places))
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b'{"choices": []}', b": waiting\n\n", json.dumps({"a": 1}).encode()])
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>", b'{"choices": []}', b": waiting\n\n", event({"a": 1}), b"data: <html>\n\n"]
+)
 def test_what_is_no_stream_has_no_end_to_miss(body: bytes) -> None:
-    """A page, a whole answer, nothing but comments: others say what that is."""
+    """A page, a whole answer, nothing but comments, an event of something else: others say what that is."""
     assert reached([body])

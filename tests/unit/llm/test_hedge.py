@@ -13,21 +13,27 @@ NEVER = 3600.0
 
 
 class Calls:
-    """Calls whose first piece is held back until `release[number]` is set, or which fail with `failures[number]`."""
+    """Calls whose first word is held back until `release[number]` is set, or which fail with `failures[number]`.
 
-    def __init__(self, **failures: Exception) -> None:
+    `before` is a piece that comes before it.
+    """
+
+    def __init__(self, *, before: str | None = None, **failures: Exception) -> None:
+        self.before = before
         self.begun: list[int] = []
         self.closed: list[int] = []
         self.release = (asyncio.Event(), asyncio.Event())
         self.both = asyncio.Event()
         self.failed = asyncio.Event()
-        self.failures = failures
+        self.failures: dict[str, Exception] = failures
 
     async def begin(self, number: int) -> AsyncGenerator[str]:
         self.begun.append(number)
         if number == 1:
             self.both.set()
         try:
+            if self.before is not None:
+                yield self.before
             await self.release[number].wait()
             if failure := self.failures.get(f"of_{number}"):
                 self.failed.set()
@@ -39,7 +45,7 @@ class Calls:
 
 
 async def told(calls: Calls, *, after: float = NOW, allowed: bool = True) -> list[str]:
-    return [piece async for piece in hedged(calls.begin, after=after, may_hedge=lambda: allowed)]
+    return [piece async for piece in hedged(calls.begin, after=after, may_hedge=lambda: allowed, speaks=bool)]
 
 
 async def test_a_quick_call_is_alone() -> None:
@@ -54,7 +60,7 @@ async def test_a_quick_call_is_alone() -> None:
 async def test_whichever_speaks_first_is_the_answer(winner: int) -> None:
     """And the other one is hung up on, before a word of the answer is handed on."""
     calls = Calls()
-    pieces = hedged(calls.begin, after=NOW, may_hedge=lambda: True)
+    pieces = hedged(calls.begin, after=NOW, may_hedge=lambda: True, speaks=bool)
     async with aclosing(pieces):
         first = asyncio.ensure_future(anext(pieces))
         await calls.both.wait()
@@ -62,6 +68,15 @@ async def test_whichever_speaks_first_is_the_answer(winner: int) -> None:
         assert await first == f"{winner} first"
         assert calls.closed == [1 - winner]
         assert [piece async for piece in pieces] == [f"{winner} second"]
+
+
+async def test_what_has_no_word_in_it_does_not_win() -> None:
+    """Most streams begin with a piece that says only who speaks; with the words, it is handed on."""
+    calls = Calls(before="")
+    asking = asyncio.ensure_future(told(calls))
+    await calls.both.wait()
+    calls.release[1].set()
+    assert await asking == ["", "1 first", "1 second"]
 
 
 async def test_who_may_not_hedge_waits() -> None:
@@ -77,7 +92,8 @@ async def test_who_may_not_hedge_waits() -> None:
 @pytest.mark.parametrize("failing", [0, 1])
 async def test_a_failure_is_made_good_by_the_other(failing: int) -> None:
     """The one that failed first does not end the one that still works."""
-    calls = Calls(**{f"of_{failing}": ConnectionResetError()})
+    calls = Calls()
+    calls.failures[f"of_{failing}"] = ConnectionResetError()
     asking = asyncio.ensure_future(told(calls))
     await calls.both.wait()
     calls.release[failing].set()

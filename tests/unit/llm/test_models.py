@@ -123,3 +123,19 @@ def test_an_endpoints_key_is_its_own() -> None:
     endpoint, official = house.build("openai:m", call=CALL), house.build("openai-chat:gpt-4o", call=CALL)
     house.renew_endpoint("openai", "new")
     assert (endpoint.async_client.api_key, official.async_client.api_key) == ("new", "official")
+
+
+def test_a_model_is_in_its_chain_once() -> None:
+    """Aliases that mean the same model are one model: asking it again would be a retry."""
+    house = models(
+        default="offline", aliases={"spare": "scripted:b"}, providers={"scripted": lambda _: ScriptedModel()}
+    )
+    chain = house.build("fast", call=CallSettings(fallbacks=("strong", "spare", "spare"))).chain
+    assert [str(link.name) for link in chain] == ["offline:offline", "scripted:b"]
+
+
+def test_a_users_model_is_in_its_chain_once() -> None:
+    """Also where the catalogue names it again."""
+    house = models(providers={"scripted": lambda _: ScriptedModel()})
+    guarded = house.guard(ScriptedModel(), call=CallSettings(fallbacks=("scripted:scripted", "scripted:b")))
+    assert [str(link.name) for link in guarded.chain] == ["scripted:scripted", "scripted:b"]

@@ -9,7 +9,7 @@ from agno.models.message import Message
 from agno.models.response import ModelResponse
 from openai.types.chat.chat_completion_chunk import ChoiceDeltaToolCall, ChoiceDeltaToolCallFunction
 
-from bullpen.llm.tokens import Spent, Tally, estimate
+from bullpen.llm.tokens import Spent, Tally, estimate, speaks
 
 CALL = {"id": "x" * 100, "type": "function", "function": {"name": "four", "arguments": "{}{}"}}
 DELTA = ChoiceDeltaToolCall(index=0, function=ChoiceDeltaToolCallFunction(name=None, arguments="12345678"))
@@ -26,6 +26,31 @@ def test_four_characters_are_a_token() -> None:
     assert estimate([Message(role="user", content="12345")]) == 2
     assert estimate([Message(role="assistant", tool_calls=[CALL])]) == 2
     assert estimate([Message(role="user", content=[{"text": "long"}])]) > 1
+
+
+def test_no_provider_gives_tokens_back() -> None:
+    """What it tells is counted as whole tokens, none at least; what is no number is nonsense."""
+    tally = Tally(sent=99)
+    tally.add(told(-7, 2.5))  # type: ignore[arg-type] # what a provider may well send
+    assert tally.spent(refused=False) == Spent(input_tokens=0, output_tokens=2)
+    with pytest.raises(ValueError, match="many"):
+        tally.add(told(1, "many"))  # type: ignore[arg-type] # likewise
+
+
+@pytest.mark.parametrize(
+    ("piece", "words"),
+    [
+        (ModelResponse(role="assistant", content=""), False),
+        (ModelResponse(response_usage=MessageMetrics(input_tokens=3)), False),
+        (ModelResponse(content="x"), True),
+        (ModelResponse(reasoning_content="x"), True),
+        (ModelResponse(tool_calls=[CALL]), True),
+        (ModelResponse(images=[Image(url="http://127.0.0.1/x.png")]), True),
+    ],
+)
+def test_only_words_and_pictures_speak(piece: ModelResponse, *, words: bool) -> None:
+    """Neither who speaks nor what it cost is a word."""
+    assert speaks(piece) is words
 
 
 def test_what_the_provider_tells_is_booked() -> None:

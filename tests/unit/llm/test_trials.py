@@ -1,5 +1,6 @@
 """What becomes of a failed attempt: the same model again, the next model, or the failure."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,7 +23,9 @@ from bullpen.llm.guarded import GuardedModel, guarded
 from bullpen.llm.link import Link
 from bullpen.llm.ports import ModelName
 from bullpen.llm.responses import Answers
+from bullpen.resilience import AdaptiveLimits, Deadline
 from bullpen.resilience.breaker import BreakerPolicy
+from bullpen.resilience.gradient import AdaptivePolicy
 from bullpen.resilience.local import LocalBreakers
 from bullpen.telemetry import Metrics
 from tests.stubs.booking import KeptUsage, Purse, meter, model_run, safeguards
@@ -133,6 +136,40 @@ async def test_an_open_breaker_is_gone_past_without_a_call(*, stream: bool) -> N
     assert len(dead.asked) == 1
 
 
+async def test_who_is_not_let_through_pays_for_no_retry(*, stream: bool) -> None:
+    """Thousands of refusals by an open breaker do not save up a storm of retries for when it closes."""
+    breakers = LocalBreakers(metrics=Metrics(), policy=BreakerPolicy(failures=1))
+    guards = safeguards(breakers=breakers)
+    outside = chain(model("a", DOWN), safeguards=guards)
+    await failure(outside, stream=stream)
+    while guards.budgets.take("x:a"):
+        pass
+    for _ in range(10):
+        assert isinstance(await failure(outside, stream=stream), CircuitOpen)
+    assert not guards.budgets.take("x:a")
+
+
+async def test_a_hedged_call_that_was_answered_has_no_failure(*, stream: bool) -> None:
+    """Though the other of the two failed in the very moment the answer came."""
+    go, run = asyncio.Event(), model_run()
+
+    async def fails(_: Sequence[Message]) -> Turn:
+        await go.wait()
+        await asyncio.sleep(0)
+        return DOWN
+
+    async def answers(_: Sequence[Message]) -> Turn:
+        asyncio.get_running_loop().call_soon(go.set)
+        await go.wait()
+        return "b"
+
+    links = [Link(ModelName("x", "a"), model("a", fails, answers))]
+    outside = guarded(links, call=CallSettings(retries=0, hedge_after=1e-9), meter=meter())
+    with run.as_current():
+        assert await ask(outside, stream=stream) == "b"
+    assert run.failure is None
+
+
 async def test_a_breaker_that_opens_ends_the_retries(*, stream: bool) -> None:
     """Not one attempt more than it takes to open it."""
     breakers = LocalBreakers(metrics=Metrics(), policy=BreakerPolicy(failures=2))
@@ -213,3 +250,27 @@ async def test_a_spoken_word_is_final(*, stream: bool) -> None:
         assert (len(first.asked), second.asked) == (1, [])
     else:
         assert await ask(chain(first, second), stream=stream) == "b"
+
+
+async def test_a_deadline_that_passes_in_line_ends_the_call(*, stream: bool) -> None:
+    """Nobody is called, nobody waits longer, and the place in line is given up."""
+    policy = AdaptivePolicy(floor=1, start=1, ceiling=1)
+    guards = safeguards(limits=AdaptiveLimits(metrics=Metrics(), policy=policy))
+    await guards.limits.enter("x:a", deadline=Deadline.after(60), patience=60)
+    inner, run = model("a"), model_run(seconds=0.02)
+    with run.as_current():
+        told = await failure(chain(inner, retries=3, safeguards=guards), stream=stream)
+    assert isinstance(told, ModelBusy)
+    assert run.failure is told
+    assert inner.asked == []
+    assert [(each["in_flight"], each["waiting"]) for each in guards.limits.standings()] == [(1, 0)]
+
+
+async def test_no_pause_outlasts_the_run(*, stream: bool) -> None:
+    """The failure is told at once, rather than after a wait for nothing."""
+    inner, run = model("a", DOWN), model_run(seconds=30)
+    links = [Link(ModelName("x", "a"), inner)]
+    outside = guarded(links, call=CallSettings(retries=3, retry_delay=60, retry_delay_max=60), meter=meter())
+    with run.as_current():
+        assert isinstance(await failure(outside, stream=stream), ModelUnavailable)
+    assert len(inner.asked) == 1
