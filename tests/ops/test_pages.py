@@ -72,9 +72,9 @@ def test_every_decision_is_complete_and_listed() -> None:
         ("docs/howto/add-an-agent.md", 3),
         ("docs/howto/bring-your-own-agno-agent.md", 3),
         ("docs/howto/add-a-tool.md", 1),
-    ("docs/howto/survive-a-failing-model.md", 1),
-    ("docs/howto/priorities-and-fairness.md", 1),
-    ("docs/howto/batch-small-tasks.md", 1),
+        ("docs/howto/survive-a-failing-model.md", 1),
+        ("docs/howto/priorities-and-fairness.md", 1),
+        ("docs/howto/batch-small-tasks.md", 1),
     ],
 )
 def test_the_agents_a_page_tells_people_to_make_are_in_order(tmp_path: Path, name: str, agents: int) -> None:

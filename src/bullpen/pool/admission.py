@@ -132,10 +132,10 @@ class Admission:
         self._gone(ticket, outcome, now=now)
         return True
 
-    def give(self, agent_type: str, tenant: Tenant, *, held: float | None, now: float) -> None:
-        """A lane comes back after so many seconds, or unused, and goes to whoever is next."""
+    def give(self, agent_type: str, tenant: Tenant, *, held: float | None, now: float, cut: bool = False) -> None:
+        """A lane comes back after so many seconds, or unused, and goes to whoever is next; see `Forecast.give_back`."""
         if held is not None:
-            self.forecast.give_back(agent_type, now, held=held)
+            self.forecast.give_back(agent_type, now, held=held, cut=cut)
         self._count(agent_type, tenant, -1)
         self.fill(now)
         if self.in_use < self.lanes:
@@ -146,6 +146,10 @@ class Admission:
         while self.in_use < self.lanes and (ticket := self.queue.first(self._places.free, now=now)):
             if ticket.until <= now or ticket.called.cancelled():
                 self.leave(ticket, "expired", now=now)
+                continue
+            if self.forecast.is_late(ticket.agent_type, ticket.deadline - now):
+                # A run that is cut off has kept a lane from one that would have ended.
+                self.leave(ticket, "late", now=now)
                 continue
             self.queue.serve(ticket)
             self._count(ticket.agent_type, ticket.tenant, 1)

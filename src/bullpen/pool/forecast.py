@@ -42,15 +42,20 @@ class Forecast:
         if self._wanted.counts:
             self._wanted.pass_to(now, counts=False)
 
-    def give_back(self, agent_type: str, now: float, *, held: float) -> None:
-        """A lane came back after so many seconds."""
+    def give_back(self, agent_type: str, now: float, *, held: float, cut: bool = False) -> None:
+        """A lane came back after so many seconds; a run that was `cut` off would have taken longer."""
         self.pace.give_back(now)
         if self._wanted.counts:
             self._wanted.give_back(now)
         pace = self._types[agent_type]
         if pace.counts:
             pace.give_back(now)
-        self._learn(agent_type, held)
+        if not cut or held > self._durations[agent_type]:
+            self._learn(agent_type, held)
+
+    def is_late(self, agent_type: str, remaining: float) -> bool:
+        """Whether a run that began now would more likely than not be cut off by its deadline."""
+        return remaining < self._durations[agent_type]
 
     def patience(self, agent_type: str, remaining: float) -> float:
         """Seconds a ticket may wait so that its run may still end in time; at least half of what remains.

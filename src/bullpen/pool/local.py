@@ -145,14 +145,17 @@ class LocalPool:
         began = self._clock.monotonic()
         self._admission.gauges.waited(agent_type, began - asked)
         number = bay.take_number()
+        ended = False
         try:
             yield Lane(name=f"{agent_type}_{number}", agent=held.agent, wait=began - asked)
+            ended = True
         except BaseException as error:
-            held.intact = isinstance(error, BullpenError) and not isinstance(error, DeadlineExceeded)
+            ended = isinstance(error, BullpenError) and not isinstance(error, DeadlineExceeded)
             raise
         finally:
+            held.intact = ended
             bay.give_number(number)
-            self._return(bay, held, tenant=tenant, began=began)
+            self._return(bay, held, tenant=tenant, began=began, cut=not ended)
 
     def statistics(self) -> dict[str, Any]:
         """The figures of `GET /pool/stats`; rates are ratios in [0, 1], times are seconds, `rate` is lanes a second."""
@@ -202,16 +205,16 @@ class LocalPool:
         self._tally.grant(hit=ready is not None and not waited)
         return held
 
-    def _return(self, bay: Bay, held: Held, *, tenant: str, began: float) -> None:
+    def _return(self, bay: Bay, held: Held, *, tenant: str, began: float, cut: bool) -> None:
         held.since = self._clock.monotonic()
         bay.tasks += 1
         self._tally.finish(held.since - began)
         self._admission.gauges.held(held.since - began)
         bay.agents.give_back(held)
-        self._release(bay, tenant, held=held.since - began)
+        self._release(bay, tenant, held=held.since - began, cut=cut)
 
-    def _release(self, bay: Bay, tenant: str, *, held: float | None = None) -> None:
-        self._permits.give(bay.agent_type, tenant=tenant, held=held)
+    def _release(self, bay: Bay, tenant: str, *, held: float | None = None, cut: bool = False) -> None:
+        self._permits.give(bay.agent_type, tenant=tenant, held=held, cut=cut)
         if self._shut:
             self._close_if_unused(bay)
 

@@ -40,10 +40,13 @@ class Permits:
         await self._wait(agent_type, found, priority=priority, remaining=deadline.remaining())
         return True
 
-    def give(self, agent_type: str, *, tenant: str, held: float | None = None) -> None:
-        """Gives a permit back after `held` seconds, or unused, and with it a lane to whoever is next."""
+    def give(self, agent_type: str, *, tenant: str, held: float | None = None, cut: bool = False) -> None:
+        """Gives a permit back after `held` seconds, or unused, and with it a lane to whoever is next.
+
+        A run that was `cut` off by its deadline, or by its caller, says little about how long runs take.
+        """
         admission = self._admission
-        admission.give(agent_type, admission.tenants.find(tenant), held=held, now=self._clock.monotonic())
+        admission.give(agent_type, admission.tenants.find(tenant), held=held, now=self._clock.monotonic(), cut=cut)
 
     def shut(self) -> None:
         """Sends everybody away, those who wait and those who come."""
@@ -83,6 +86,8 @@ class Permits:
         match outcome:
             case "displaced":
                 return self._admission.refused(ticket, "displaced", now=now)
+            case "late":
+                return self._admission.refused(ticket, "deadline", now=now)
             case "expired" if by_deadline:
                 self._admission.gauges.refuse("timeout")
                 return DeadlineExceeded(

@@ -7,8 +7,9 @@ from bullpen.pool.tenants import Tenant
 
 __all__ = ["Call", "Outcome", "Row", "Ticket"]
 
-Outcome: TypeAlias = Literal["lane", "expired", "displaced", "shut"]
-"""What became of a ticket: it has a lane, nobody wants one any more, another took its place, or there are none."""
+Outcome: TypeAlias = Literal["lane", "late", "expired", "displaced", "shut"]
+"""What became of a ticket: it has a lane, one would be of no use any more, nobody wants one any more, another took its
+place, or there are none."""
 
 
 class Call(Protocol):
@@ -44,7 +45,8 @@ class Ticket:
     Attributes:
         priority: What was asked for, 1 to 5.
         since: When it came, on the monotonic clock.
-        until: When it is of no use any more, on the same clock.
+        deadline: When its run must have ended, on the same clock.
+        until: When it has waited long enough, on the same clock; never after the deadline.
         called: Resolved once, when its waiting has ended and the ticket is out of the queue.
         level: Where it stands now, 0 (first) to 4; it moves to the front as time passes.
         entered: Since when it stands there.
@@ -52,7 +54,7 @@ class Ticket:
         row: Where it stands; None when it does not wait.
     """
 
-    __slots__ = ("agent_type", "called", "entered", "level", "priority", "row", "since", "tenant", "turn", "until")
+    __slots__ = ("agent_type", "called", "deadline", "entered", "level", "priority", "row", "since", "tenant", "turn", "until")
 
     def __init__(
         self, *, agent_type: str, tenant: Tenant, priority: int, since: float, until: float, called: Call
@@ -61,7 +63,7 @@ class Ticket:
         self.tenant = tenant
         self.priority = priority
         self.since = self.entered = since
-        self.until = until
+        self.deadline = self.until = until
         self.called = called
         self.level = priority - 1
         self.turn = 0
