@@ -275,3 +275,14 @@ async def test_the_standings(breakers: Breakers, name: str, clock: StillClock) -
     await calls(breakers, other, "success")
     [standing] = [each for each in breakers.standings() if each["model"] == other[7:]]
     assert (standing["state"], standing["successes"], standing["retry_after"]) == ("half_open", 1, 0)
+
+
+async def test_a_refusal_can_be_foreseen(breakers: Breakers, name: str, clock: StillClock) -> None:
+    """It is what `enter` raises, and takes no probe's place; where a call would pass there is none."""
+    assert breakers.refusal(name) is None
+    await opened(breakers, name)
+    foreseen = breakers.refusal(name)
+    assert foreseen is not None
+    assert foreseen.retry_after == (await refusal(breakers, name)).retry_after
+    clock.pass_time(61)
+    assert breakers.refusal(name) is None

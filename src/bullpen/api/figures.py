@@ -99,3 +99,4 @@ class ScalingDocument(BaseModel):
     signals: dict[str, Any]
     decisions: list[dict[str, Any]]
     tuning: dict[str, Any]
+    worker: int | None = None

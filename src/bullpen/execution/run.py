@@ -41,8 +41,8 @@ class Run:
         )
 
     def too_late(self) -> DeadlineExceeded:
-        """What it is when no time is left."""
+        """What it is when no time is left, whether it has begun or not."""
         return DeadlineExceeded(
-            f"Run {self.request.run_id} of agent '{self.request.agent_type}' outlived its deadline and was stopped. "
-            "Send a longer `timeout`, or a smaller task."
+            f"Run {self.request.run_id} of agent `{self.request.agent_type}` did not end before its deadline, and was "
+            "given up. Send a longer `timeout`, or a smaller task."
         )

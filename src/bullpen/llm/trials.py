@@ -6,7 +6,7 @@ from typing import Final
 
 from agno.models.message import Message
 
-from bullpen.errors import ModelFailed, ModelRejected
+from bullpen.errors import ModelFailed, ModelRejected, ModelTimeout
 from bullpen.llm.call import CallSettings
 from bullpen.llm.failures import ModelCallFailed
 from bullpen.llm.link import Link
@@ -64,8 +64,7 @@ class Trials:
 
     async def _next(self) -> MeteredCall:
         if self._attempt is not None and self._attempt.failed is not None:
-            with self._run.away():
-                await self._pauses().after(self._attempt.failed)
+            await self._pause(self._attempt.failed)
         self._attempt = None
         self._attempt = await self._meter.begin(
             self._link, self._run, call=self._call, ask=self._ask, patience=self._patience()
@@ -75,6 +74,15 @@ class Trials:
             self._meter.safeguards.budgets.call(str(self._link.name))
             self._is_called = True
         return self._attempt
+
+    async def _pause(self, failed: ModelCallFailed) -> None:
+        """Waits for as long as is right before the same model is called again; raises when it is not to be."""
+        refusal = self._meter.safeguards.breakers.refusal(str(self._link.name))
+        if refusal is not None and self._is_unspoken():
+            # This failure was the last one the breaker took. After the pause it would say the same.
+            raise ModelCallFailed(refusal, self._link.name) from failed
+        with self._run.away():
+            await self._pauses().after(failed)
 
     def _give_up(self, failed: ModelCallFailed) -> None:
         """Turns to the next model, or raises."""
@@ -100,12 +108,20 @@ class Trials:
                 name=str(self._link.name),
                 deadline=self._run.deadline,
                 budgets=self._meter.safeguards.budgets,
-                may_retry=self._is_unspoken,
+                may_retry=self._may_retry,
             )
         return self._paused
 
     def _is_unspoken(self) -> bool:
         return self._attempt is None or not self._attempt.spoken
+
+    def _may_retry(self) -> bool:
+        return self._is_unspoken() and not (self._links and self._has_timed_out())
+
+    def _has_timed_out(self) -> bool:
+        """A model that hangs costs the whole time of a call each time; where there is another one, once is enough."""
+        failed = self._attempt.failed if self._attempt else None
+        return failed is not None and isinstance(failed.failure, ModelTimeout)
 
     def _patience(self) -> float:
         return min(_SHORT_PATIENCE, self._call.timeout) if self._links else self._call.timeout

@@ -54,7 +54,19 @@ class Ticket:
         row: Where it stands; None when it does not wait.
     """
 
-    __slots__ = ("agent_type", "called", "deadline", "entered", "level", "priority", "row", "since", "tenant", "turn", "until")
+    __slots__ = (
+        "agent_type",
+        "called",
+        "deadline",
+        "entered",
+        "level",
+        "priority",
+        "row",
+        "since",
+        "tenant",
+        "turn",
+        "until",
+    )
 
     def __init__(
         self, *, agent_type: str, tenant: Tenant, priority: int, since: float, until: float, called: Call

@@ -65,6 +65,12 @@ class Circuits(Generic[_C]):
         """The breaker of this name, if it was asked for before."""
         return self._circuits.get(name)
 
+    def refusal(self, name: str, now: float) -> CircuitOpen | None:
+        """See `Breakers.refusal`."""
+        circuit = self._circuits.get(name)
+        wait = circuit.breaker.wait(now) if circuit else 0.0
+        return circuit_open(name, wait=wait) if wait else None
+
     def __iter__(self) -> Iterator[_C]:
         return iter(self._circuits.values())
 

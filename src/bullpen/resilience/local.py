@@ -3,6 +3,7 @@
 from typing import Any
 
 from bullpen.clock import Clock, SystemClock
+from bullpen.errors import CircuitOpen
 from bullpen.resilience.breaker import BreakerPolicy
 from bullpen.resilience.circuits import MOST, Circuit, Circuits, circuit_open
 from bullpen.resilience.ports import Outcome, Passage
@@ -40,6 +41,10 @@ class LocalBreakers:
         if ticket is None:
             raise circuit_open(name, wait=breaker.wait(now))
         return _Passage(self, circuit, ticket)
+
+    def refusal(self, name: str) -> CircuitOpen | None:
+        """See `Breakers.refusal`."""
+        return self._circuits.refusal(name, self._now())
 
     def standings(self) -> list[dict[str, Any]]:
         """See `Breakers.standings`."""

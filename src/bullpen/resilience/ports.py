@@ -2,6 +2,8 @@
 
 from typing import Any, Literal, Protocol, TypeAlias
 
+from bullpen.errors import CircuitOpen
+
 __all__ = ["Breakers", "Outcome", "Passage", "State"]
 
 Outcome: TypeAlias = Literal["success", "failure", "neutral"]
@@ -35,6 +37,10 @@ class Breakers(Protocol):
             CircuitOpen: The model has failed too often, or comes back and somebody else is trying it; `retry_after`
                 says when to ask again, in seconds.
         """
+        ...
+
+    def refusal(self, name: str) -> CircuitOpen | None:
+        """What `enter` would raise now; None where it would let a call through, or had to ask. Waits for nobody."""
         ...
 
     def standings(self) -> list[dict[str, Any]]:

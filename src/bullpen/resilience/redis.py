@@ -9,7 +9,7 @@ import structlog
 from redis.asyncio import Redis, RedisCluster
 
 from bullpen.clock import Clock, SystemClock
-from bullpen.errors import DependencyDown
+from bullpen.errors import CircuitOpen, DependencyDown
 from bullpen.resilience.breaker import BUSY, BreakerPolicy
 from bullpen.resilience.circuits import MOST, Circuit, Circuits, circuit_open
 from bullpen.resilience.exchange import Exchange, News, Reports
@@ -124,6 +124,10 @@ class SharedBreakers:
         if breaker.state == "closed":
             return _Passage(self, circuit, breaker.turn, "")
         return self._enter_alone(circuit) if self._alone else await self._enter_by_asking(circuit)
+
+    def refusal(self, name: str) -> CircuitOpen | None:
+        """See `Breakers.refusal`."""
+        return self._circuits.refusal(name, self._now())
 
     def standings(self) -> list[dict[str, Any]]:
         """See `Breakers.standings`."""

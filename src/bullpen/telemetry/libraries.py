@@ -7,6 +7,7 @@ They are held to two rules, because below WARNING they print requests, SQL param
 """
 
 import logging
+import re
 from typing import Any, Final
 
 import structlog
@@ -15,6 +16,8 @@ __all__ = ["adopt", "follow"]
 
 _AGNO: Final = ("agno", "agno-team", "agno-workflow")
 _FOLLOWING: Final = ("uvicorn", "alembic")
+# A failed run has a line of its own, with the reason; Agno's has none that may be shown.
+_RUN_FAILED: Final = re.compile(r"Error in \w+ run\b")
 _PRIVATE: Final = frozenset({*_AGNO, "openai", "anthropic", "mcp"})
 
 
@@ -51,11 +54,13 @@ class _Door(logging.Handler):
         package = record.name.partition(".")[0]
         if record.levelno < logging.WARNING and package not in _FOLLOWING:
             return
+        level = _whole_tens(record.levelno)
         if package in _PRIVATE:
             fields: dict[str, Any] = {"event": f"{package.replace('-', '_')}_said", "error": _kind(record)}
+            level = logging.DEBUG if _RUN_FAILED.match(_text(record)) else level
         else:
             fields = {"event": _text(record), "exc_info": record.exc_info}
-        self._log.log(_whole_tens(record.levelno), logger=record.name, **fields)
+        self._log.log(level, logger=record.name, **fields)
 
 
 def _whole_tens(level: int) -> int:

@@ -29,7 +29,7 @@ from bullpen.resilience.gradient import AdaptivePolicy
 from bullpen.resilience.local import LocalBreakers
 from bullpen.telemetry import Metrics
 from tests.stubs.booking import KeptUsage, Purse, meter, model_run, safeguards
-from tests.stubs.scripted import Broken, Reply, ScriptedModel, Turn
+from tests.stubs.scripted import Broken, Hang, Reply, ScriptedModel, Turn
 
 ASKED = [Message(role="user", content="Who?")]
 DOWN = ModelProviderError("down", status_code=503)
@@ -274,3 +274,27 @@ async def test_no_pause_outlasts_the_run(*, stream: bool) -> None:
     with run.as_current():
         assert isinstance(await failure(outside, stream=stream), ModelUnavailable)
     assert len(inner.asked) == 1
+
+
+async def test_the_failure_that_opens_the_breaker_is_not_paused_after(*, stream: bool) -> None:
+    """The pause would end at a closed door: the next model is asked at once."""
+    breakers = LocalBreakers(metrics=Metrics(), policy=BreakerPolicy(failures=1))
+    guards = safeguards(breakers=breakers)
+    links = [Link(ModelName("x", each.id), each) for each in (model("a", DOWN), model("b"))]
+    call = CallSettings(retries=3, retry_delay=3600, retry_delay_max=3600)
+    outside = guarded(links, call=call, meter=meter(safeguards=guards))
+    async with asyncio.timeout(10):
+        assert await ask(outside, stream=stream) == "b"
+
+
+@pytest.mark.parametrize(("others", "told", "times"), [((model("b"),), "b", 1), ((), "fine", 2)])
+async def test_a_model_that_hangs_is_asked_again_only_where_there_is_no_other(
+    others: tuple[ScriptedModel, ...], told: str, times: int, *, stream: bool
+) -> None:
+    """Each time would cost the whole time of a call."""
+    hanging = model("a", Hang(), "fine")
+    links = [Link(ModelName("x", each.id), each) for each in (hanging, *others)]
+    call = CallSettings(retries=1, retry_delay=0.001, retry_delay_max=0.002, timeout=0.05)
+    with model_run().as_current():
+        assert await ask(guarded(links, call=call, meter=meter()), stream=stream) == told
+    assert len(hanging.asked) == times

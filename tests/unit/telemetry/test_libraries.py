@@ -56,6 +56,14 @@ def test_who_handles_prompts_is_not_quoted(lines: Lines, name: str) -> None:
     assert SECRET not in str(line)
 
 
+def test_a_failed_run_is_told_once(lines: Lines) -> None:
+    """By its own line, which says why; Agno's is for those who debug."""
+    logging.getLogger("agno").error("Error in Agent run: %s", SECRET)
+    (line,) = lines()
+    assert line["level"] == "debug"
+    assert SECRET not in str(line)
+
+
 class Failing(Model):
     """A model whose provider answers with the prompt in its error."""
 
@@ -87,7 +95,7 @@ async def test_t17_a_run_that_resets_agnos_level_prints_no_prompt(lines: Lines, 
     said = lines()
     assert said
     assert all(line["event"].startswith("agno") and line["event"].endswith("_said") for line in said)
-    assert {line["level"] for line in said} <= {"warning", "error"}
+    assert {line["level"] for line in said} <= {"debug", "warning", "error"}
     assert SECRET not in str(said)
 
 

@@ -9,6 +9,7 @@ from bullpen.api.figures import ScalingDocument
 from bullpen.api.gate import Gate
 from bullpen.api.json import json_response
 from bullpen.operations import Scaler, Tuner
+from bullpen.telemetry.multiprocess import worker
 
 __all__ = ["routes"]
 
@@ -24,6 +25,6 @@ def routes(*, gate: Gate, scaler: Scaler, tuner: Tuner) -> APIRouter:
     )
     async def scaling(request: Request) -> Response:
         await gate.admit(request, "agent:read")
-        return json_response({**scaler.report(), "tuning": tuner.report()})
+        return json_response({**scaler.report(), "tuning": tuner.report(), "worker": worker()})
 
     return router
