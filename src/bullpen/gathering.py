@@ -1,10 +1,13 @@
 """Doing in one go what is asked for at nearly the same time."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from contextvars import Context
 from functools import partial
 from typing import Generic, TypeAlias, TypeVar
+
+from bullpen.errors import ShuttingDown
 
 __all__ = ["Gathering"]
 
@@ -50,14 +53,23 @@ class Gathering(Generic[_Key, _Item, _Result]):
         self._wait = wait
         self._open: dict[_Key, _Group[_Item, _Result]] = {}
         self._working: set[asyncio.Task[None]] = set()
+        self._closed = False
 
-    async def ask(self, key: _Key, item: _Item) -> _Result:
-        """The result for this item; raises the exception that is its result, or that ended the work."""
+    async def ask(self, key: _Key, item: _Item, *, patience: float = math.inf) -> _Result:
+        """The result for this item, which waits `patience` seconds for others, at most.
+
+        Raises:
+            Exception: The one that is its result, or that ended the work.
+            ShuttingDown: `aclose` was called.
+        """
+        if self._closed:
+            raise ShuttingDown("This replica is stopping and takes no new work. Send the request again.")
         loop = asyncio.get_running_loop()
         group = self._open.get(key)
         if group is None:
             group = self._open[key] = _Group()
-            group.timer = loop.call_later(self._wait, self._begin, key)
+        if group.timer is None or patience < group.timer.when() - loop.time():
+            self._await_others(key, group, min(self._wait, patience))
         place: asyncio.Future[_Result] = loop.create_future()
         group.asked[place] = item
         if len(group.asked) >= self._size:
@@ -70,12 +82,18 @@ class Gathering(Generic[_Key, _Item, _Result]):
 
     async def aclose(self) -> None:
         """Serves nobody any more: those who wait are cancelled."""
+        self._closed = True
         for key in list(self._open):
             self._begin(key)
         for task in self._working:
             task.cancel()
         if self._working:
             await asyncio.wait(self._working)
+
+    def _await_others(self, key: _Key, group: _Group[_Item, _Result], seconds: float) -> None:
+        if group.timer is not None:
+            group.timer.cancel()
+        group.timer = asyncio.get_running_loop().call_later(seconds, self._begin, key)
 
     def _begin(self, key: _Key) -> None:
         group = self._open.pop(key)

@@ -41,24 +41,29 @@ def test_a_replacement_that_cannot_start_replaces_nobody(crowd: Server, upstream
     broken.write_text("type: [")
     crowd.ask_to_stop(by=signal.SIGHUP)
     until(lambda: bool(logged(crowd, "worker_not_replaced")))
+    broken.unlink()
     until(lambda: len(workers_of(crowd)) == 2)
     assert {each.pid for each in workers_of(crowd)} == before
     assert asked(crowd).status_code == 200
     assert broken.name in crowd.output()
-    broken.unlink()
 
 
-def test_a_worker_that_dies_is_replaced_and_its_events_are_kept(crowd: Server, upstream: Upstream) -> None:
-    """After kill -9 another one starts, and all that was answered is audited. The start says what is divided."""
+def test_workers_that_die_are_replaced_and_their_events_are_kept(crowd: Server, upstream: Upstream) -> None:
+    """After kill -9 of all at once as many start, and all that was answered is audited.
+
+    The start says what is divided.
+    """
     with ThreadPoolExecutor(8) as threads:
         answers = list(threads.map(lambda _: asked(crowd), range(40)))
     starts = len(logged(crowd, "serving"))
-    doomed, _ = workers_of(crowd)
-    doomed.send_signal(signal.SIGKILL)
-    until(lambda: len(logged(crowd, "serving")) == starts + 1)
+    doomed = workers_of(crowd)
+    for each in doomed:
+        each.send_signal(signal.SIGKILL)
+    until(lambda: len(logged(crowd, "serving")) == starts + 2)
     answers.append(asked(crowd))
     assert logged(crowd, "supervising")[0]["limits"] == "divided by 2"
-    assert doomed.pid in {each["pid"] for each in logged(crowd, "worker_ended")}
+    assert {each.pid for each in doomed} <= {each["pid"] for each in logged(crowd, "worker_ended")}
+    assert {each["worker"] for each in logged(crowd, "serving")[-2:]} == {1, 2}
     assert [each.status_code for each in answers] == [200] * 41
     until(lambda: not _missing(crowd, answers), within=30)
 

@@ -281,8 +281,9 @@ async def test_a_refusal_can_be_foreseen(breakers: Breakers, name: str, clock: S
     """It is what `enter` raises, and takes no probe's place; where a call would pass there is none."""
     assert breakers.refusal(name) is None
     await opened(breakers, name)
-    foreseen = breakers.refusal(name)
+    foreseen, told = breakers.refusal(name), await refusal(breakers, name)
     assert foreseen is not None
-    assert foreseen.retry_after == (await refusal(breakers, name)).retry_after
+    assert told is not None
+    assert foreseen.retry_after == told.retry_after
     clock.pass_time(61)
     assert breakers.refusal(name) is None

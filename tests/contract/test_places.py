@@ -193,6 +193,17 @@ async def test_a_place_of_the_dead_is_free_when_its_lease_ends(valkey_url: str, 
         assert [await client.zscore(key, f"dead:{number}") for number in range(MOST)] == [None] * MOST
 
 
+async def test_a_server_clock_that_is_set_back_keeps_no_place(valkey_url: str, kind: str, client: Redis) -> None:
+    """A lease that would end, or a replica that asked, in an hour's time is from before that: neither is waited for."""
+    tag, clock = f"bullpen:{{lanes:{kind}}}:", await client.time()
+    later = (clock[0] + 3600) * 1000
+    await client.zadd(f"{tag}leases", {f"dead:{number}": later for number in range(MOST)})
+    await client.zadd(f"{tag}since", {f"gone-{number}": number for number in range(MOST)})
+    await client.zadd(f"{tag}asked", {f"gone-{number}": later for number in range(MOST)})
+    async with Replica(valkey_url, kind) as one, asyncio.timeout(LEASE):
+        await one.work(1, watch=lambda: None)
+
+
 async def test_a_lease_is_renewed_while_its_run_lasts(valkey_url: str, kind: str, client: Redis) -> None:
     """Its end moves on, and it is the same one."""
     key = f"bullpen:{{lanes:{kind}}}:leases"

@@ -58,6 +58,7 @@ def test_p26_every_scrape_is_the_sum(crowd: Server, upstream: Upstream) -> None:
     assert {scrape.value("bullpen_queue_wait_seconds_count") for scrape in scrapes} == {RUNS}
     assert {scrape.value("bullpen_pool_size") for scrape in scrapes} == {14}
     assert {scrape.value("bullpen_build_info") for scrape in scrapes} == {1}
+    assert min(scrape.value("bullpen_credential_age_seconds", kind="api_key") for scrape in scrapes) > 0
 
 
 def test_p26_junk_makes_no_series(crowd: Server, upstream: Upstream) -> None:

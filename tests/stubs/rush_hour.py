@@ -23,12 +23,17 @@ MAX_WAIT: Final = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stream:
-    """Requests of one tenant: so many a second, at random moments; `timeout` is from coming to the end of the run."""
+    """Requests of one tenant: so many a second, at random moments; `timeout` is from coming to the end of the run.
+
+    A run takes `run` seconds on average, and one of `tail` of them takes a hundred times that.
+    """
 
     tenant: str
     rate: float
     priority: int = 3
     timeout: float = 60.0
+    run: float = RUN
+    tail: float = 0.0
 
 
 class _Visit:
@@ -57,6 +62,7 @@ class RushHour:
         waits: Seconds, of those who had a lane.
         refused: Requests that got none.
         good: Runs that ended in time.
+        good_of: The same, by stream.
         late: Runs that did not.
         longest: The queue at its longest.
     """
@@ -65,6 +71,7 @@ class RushHour:
         """Lets them come for so long, and everybody inside finish."""
         self.waits: dict[Stream, list[float]] = {stream: [] for stream in streams}
         self.refused = dict.fromkeys(streams, 0)
+        self.good_of = dict.fromkeys(streams, 0)
         self.good = self.late = self.longest = 0
         self._door = door
         self._now = 0.0
@@ -87,14 +94,17 @@ class RushHour:
         self.waits[visit.stream].append(self._now - visit.came)
         in_time = self._now + visit.run <= visit.came + visit.stream.timeout
         self.good += in_time
+        self.good_of[visit.stream] += in_time
         self.late += not in_time
-        held = visit.run if in_time else visit.came + visit.stream.timeout - self._now
-        self._plan(self._now + held, partial(self._ends, visit.stream, held))
+        had = visit.came + visit.stream.timeout - self._now
+        held = min(visit.run, had)
+        self._plan(self._now + held, partial(self._ends, visit.stream, held, had, cut=not in_time))
 
     def _send(self, stream: Stream, seconds: float, random: Random) -> None:
         moment = random.expovariate(stream.rate)
         while moment < seconds:
-            visit = _Visit(self, stream, came=moment, run=random.uniform(0.5 * RUN, 1.5 * RUN))
+            run = random.uniform(0.5, 1.5) * stream.run * (100 if random.random() < stream.tail else 1)
+            visit = _Visit(self, stream, came=moment, run=run)
             self._plan(moment, partial(self._comes, visit))
             moment += random.expovariate(stream.rate)
 
@@ -116,8 +126,8 @@ class RushHour:
     def _expires(self, made: Ticket) -> None:
         self._door.leave(made, "expired", now=self._now)
 
-    def _ends(self, stream: Stream, held: float) -> None:
-        self._door.give("a", self._door.tenants.find(stream.tenant), held=held, now=self._now)
+    def _ends(self, stream: Stream, held: float, had: float, *, cut: bool) -> None:
+        self._door.give("a", self._door.tenants.find(stream.tenant), held=held, now=self._now, had=had, cut=cut)
 
     def _plan(self, moment: float, event: Callable[[], None]) -> None:
         heappush(self._events, (moment, next(self._numbers), event))

@@ -51,6 +51,16 @@ async def test_the_first_waits_so_long_and_no_longer() -> None:
     assert work.given == [("a", (1,)), ("a", (2,))]
 
 
+@pytest.mark.parametrize("patiences", [(0.0, LONG), (LONG, 0.0)])
+async def test_who_has_no_time_to_wait_for_others_waits_for_none(patiences: tuple[float, float]) -> None:
+    """Whether it comes first or later: those who are there by then are served with it."""
+    work = Work()
+    gathering = Gathering(work, size=3, wait=LONG)
+    asked = (gathering.ask("a", each, patience=patience) for each, patience in enumerate(patiences))
+    assert await asyncio.gather(*asked) == [0, 2]
+    assert work.given == [("a", (0, 1))]
+
+
 async def test_keys_do_not_mix() -> None:
     """Whatever comes between."""
     work = Work()
@@ -148,3 +158,29 @@ async def test_an_empty_group_is_forgotten() -> None:
     await asyncio.sleep(0.01)
     assert await gathering.ask("a", 2) == 4
     assert work.given == [("a", (2,))]
+
+
+async def test_the_time_of_a_full_group_is_not_the_next_ones() -> None:
+    """What was served already is not waited for any more, and nobody who comes later is served early by it."""
+    complaints: list[object] = []
+    loop, work, over = asyncio.get_running_loop(), Work(), asyncio.Event()
+    loop.set_exception_handler(lambda _, complaint: complaints.append(complaint))
+    gathering = Gathering(work, size=2, wait=0.01)
+    await asyncio.gather(gathering.ask("a", 1), gathering.ask("a", 2))
+    loop.call_later(0.01, over.set)  # after the first group's time
+    await over.wait()
+    assert complaints == []
+    assert work.given == [("a", (1, 2))]
+
+
+async def test_closing_waits_until_the_work_has_ended() -> None:
+    """What it works with can be closed afterwards."""
+    work = Work()
+    work.go.clear()
+    gathering = Gathering(work, size=1, wait=LONG)
+    asking = asyncio.ensure_future(gathering.ask("a", 1))
+    await work.began.wait()
+    await gathering.aclose()
+    assert work.ended.is_set()
+    await asyncio.wait((asking,))
+    assert asking.cancelled()

@@ -38,8 +38,9 @@ class Child:
         self.excused = self.was_ready = False
         self._process = process
         self._writer = writer
-        self._began = time.monotonic()
-        self._said = asyncio.create_task(self._hear(reader), name=f"worker-{number}")
+        self._began = self._heard = time.monotonic()
+        self._decided = asyncio.Event()
+        self._hearing = asyncio.create_task(self._hear(reader), name=f"worker-{number}")
 
     @classmethod
     async def start(
@@ -77,9 +78,16 @@ class Child:
         """Seconds since it was started."""
         return time.monotonic() - self._began
 
+    @property
+    def silence(self) -> float:
+        """Seconds since it has last said anything; 0 for one that need not, because it starts or ends."""
+        return time.monotonic() - self._heard if self.is_ready and not self.excused else 0.0
+
     async def ready(self, *, within: float | None = None) -> bool:
         """Waits until it can work; False when it ended before, or did not say so in time (seconds)."""
-        await asyncio.wait((self._said,), timeout=within)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                await self._decided.wait()
         return self.is_ready
 
     async def ended(self) -> int:
@@ -106,7 +114,8 @@ class Child:
 
     def close(self) -> None:
         """Lets go of the line of one that has ended."""
-        self._said.cancel()
+        self._hearing.cancel()
+        self._decided.set()
         self._writer.close()
 
     def _tell(self, word: bytes) -> None:
@@ -115,4 +124,11 @@ class Child:
 
     async def _hear(self, reader: asyncio.StreamReader) -> None:
         with suppress(ConnectionError):
-            self.was_ready = await reader.readline() == READY
+            while word := await reader.readline():
+                self._heard = time.monotonic()
+                if word == READY:
+                    self.was_ready = True
+                    self._decided.set()
+        # It lets go of the line before it says what is wrong: whoever is told now that it failed would kill it.
+        await self._process.wait()
+        self._decided.set()

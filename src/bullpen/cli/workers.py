@@ -3,7 +3,7 @@
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from typing import Final
 
@@ -19,6 +19,9 @@ _PROVEN: Final = 30.0
 _PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 30.0
 _STARTS: Final = 5
+# Blocking code may hold a worker's loop for long; this is longer than any that is meant. Seconds.
+_SILENCE: Final = 60.0
+_LOOKS: Final = 4
 _AS_TOLD: Final = (0, -signal.SIGTERM)  # drained, or ended before it could
 
 _log = structlog.get_logger("bullpen.workers")
@@ -30,6 +33,7 @@ class _Seat:
 
     child: Child
     deaths: int = 0
+    change: asyncio.Lock = field(default_factory=asyncio.Lock)  # who holds it may put another child here
 
 
 class Supervisor:
@@ -38,6 +42,9 @@ class Supervisor:
     The first is started alone: it migrates what is to be migrated, makes the first key, and is the one that says what
     is wrong with the configuration. Later a worker that cannot start is tried again, after pauses that grow to 30 s,
     for as long as another one works. When none works and five starts in a row have failed, it gives up.
+
+    A worker that could work and then says nothing for a minute hangs: it is killed, and so replaced. What is stopped
+    from outside is not told from what never gives way.
     """
 
     def __init__(
@@ -50,6 +57,7 @@ class Supervisor:
         buried: Callable[[int], None] = lambda _number: None,
         release: Callable[[], None] = lambda: None,
         pause: float = _PAUSE,
+        silence: float = _SILENCE,
     ) -> None:
         """Starts nothing yet.
 
@@ -61,6 +69,7 @@ class Supervisor:
             buried: Told the number of each worker that has ended, before another one gets it.
             release: Called when no more workers are started: what they need for that can be let go.
             pause: Before the second start in a row; each further one waits twice as long. Seconds.
+            silence: How long a worker may say nothing, seconds.
         """
         self._spawn = spawn
         self._workers = workers
@@ -69,7 +78,9 @@ class Supervisor:
         self._buried = buried
         self._release = release
         self._pause = pause
+        self._silence = silence
         self._seats: list[_Seat] = []
+        self._numbers: set[int] = set()  # of those who live, and of those just being started
         self._living: dict[int, Child] = {}
         self._ends: set[asyncio.Task[None]] = set()
         self._replacing = asyncio.Event()
@@ -85,14 +96,16 @@ class Supervisor:
 
     async def run(self) -> int:
         """Until it is stopped or gives up; the exit code."""
-        first = await self._start()
-        if not await first.ready():
-            code = await first.ended()
+        first = await self._successor()
+        if first is None:
+            return FAILED
+        if not await self._works(first):
             await self._end()
+            code = await first.ended()
             return 0 if self._stopping else code if code > 0 else FAILED
-        self._seats = [_Seat(first), *[_Seat(await self._start()) for _ in range(1, self._workers)]]
+        await self._fill(first)
         rounds = [asyncio.create_task(self._keep(seat)) for seat in self._seats]
-        rounds.append(asyncio.create_task(self._replace_when_asked()))
+        rounds += [asyncio.create_task(each) for each in (self._replace_when_asked(), self._watch())]
         await self._done.wait()
         for each in rounds:
             each.cancel()
@@ -112,9 +125,35 @@ class Supervisor:
         """All are to be replaced, one after another; asked meanwhile, once more afterwards."""
         self._replacing.set()
 
+    async def _works(self, first: Child) -> bool:
+        """Waits until the first one does; not longer than anybody wants it to."""
+        ends = [asyncio.ensure_future(each) for each in (first.ready(), self._done.wait())]
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        for each in ends:
+            each.cancel()
+        return first.is_ready
+
+    async def _fill(self, first: Child) -> None:
+        """Starts the others; a system that does not have room for them all is told of, and serves nobody."""
+        self._seats = [_Seat(first)]
+        while len(self._seats) < self._workers and not self._stopping:
+            child = await self._successor()
+            if child is None:
+                self._code = FAILED
+                self.stop()
+                return
+            self._seats.append(_Seat(child))
+
     async def _start(self) -> Child:
-        number = next(each for each in count(1) if each not in self._living)
-        child = await self._spawn(number)
+        # Taken before anything is awaited: several workers may die at once, and two with one number would write to the
+        # same files.
+        number = next(each for each in count(1) if each not in self._numbers)
+        self._numbers.add(number)
+        try:
+            child = await self._spawn(number)
+        except BaseException:
+            self._numbers.discard(number)
+            raise
         self._living[number] = child
         if self._stopping:
             child.stop()
@@ -129,7 +168,7 @@ class Supervisor:
         try:
             return await self._start()
         except OSError as error:
-            remedy = "It is tried again. Look at the limits of processes, open files and memory."
+            remedy = "Look at the limits of processes, open files and memory."
             _log.error("worker_not_started", reason=error.strerror, remedy=remedy)
             return None
 
@@ -138,6 +177,7 @@ class Supervisor:
         child.close()
         self._buried(child.number)
         del self._living[child.number]
+        self._numbers.discard(child.number)
         tell = _log.info if child.excused and code in _AS_TOLD else _log.warning
         tell("worker_ended", worker=child.number, pid=child.pid, code=code)
 
@@ -154,7 +194,9 @@ class Supervisor:
             if not child.was_ready and self._hopeless(code):
                 return
             await asyncio.sleep(min(_LONGEST_PAUSE, self._pause * 2 ** (seat.deaths - 1)) if seat.deaths else 0)
-            seat.child = await self._successor() or child
+            async with seat.change:
+                if seat.child is child:
+                    seat.child = await self._successor() or child
 
     def _hopeless(self, code: int) -> bool:
         """Whether one more start that failed was the last."""
@@ -180,17 +222,32 @@ class Supervisor:
 
     async def _replace(self, seat: _Seat) -> bool:
         """Puts a new worker into the seat once it can work, and drains the old one; says whether it could."""
-        new = await self._successor()
-        if new is None or not await new.ready(within=self._ready_within):
-            remedy = "The old ones stay. Look at what the new one has logged, mend that, and send SIGHUP again."
-            _log.error("worker_not_replaced", worker=seat.child.number, remedy=remedy)
-            if new is not None:
-                new.kill()
-            return False
-        old, seat.child = seat.child, new
+        async with seat.change:
+            old, new = seat.child, await self._successor()
+            if new is None or not await new.ready(within=self._ready_within):
+                remedy = "The old ones stay. Look at what the new one has logged, mend that, and send SIGHUP again."
+                _log.error("worker_not_replaced", worker=old.number, remedy=remedy)
+                if new is not None:
+                    new.kill()
+                return False
+            seat.child = new
         old.leave()
         await self._ended(old)
         return True
+
+    async def _watch(self) -> None:
+        """Kills whoever has said nothing for too long."""
+        pause = self._silence / _LOOKS
+        clock = asyncio.get_running_loop().time
+        while True:
+            began = clock()
+            await asyncio.sleep(pause)
+            if clock() - began > 2 * pause:
+                continue  # we stood still as well, as all do in a container that is paused: they get time to say so
+            for child in [each for each in self._living.values() if each.silence > self._silence]:
+                remedy = "It is killed, and another one started. A `loop_stalled` of that worker names the code."
+                _log.error("worker_hangs", worker=child.number, pid=child.pid, after=self._silence, remedy=remedy)
+                child.kill()
 
     async def _end(self) -> None:
         for child in list(self._living.values()):

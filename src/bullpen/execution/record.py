@@ -9,7 +9,7 @@ import structlog
 
 from bullpen.agents import AgentDefinition
 from bullpen.caller import Caller
-from bullpen.errors import BullpenError, Cancelled, Unexpected
+from bullpen.errors import BullpenError, Cancelled, Refused, Unexpected
 from bullpen.llm.run import ModelRun
 from bullpen.messages import Answer, Json
 from bullpen.pool import Lane
@@ -116,10 +116,10 @@ class Record:
         try:
             yield
         except BullpenError as error:
-            self._fail(error.kind)
+            self._fail(error.kind, ok=isinstance(error, Refused))
             raise
         except (asyncio.CancelledError, GeneratorExit):
-            self._fail(Cancelled.kind)
+            self._fail(Cancelled.kind, ok=True)
             raise
         except Exception as error:
             self._fail(Unexpected.kind)
@@ -128,15 +128,15 @@ class Record:
                 f"Run {self._run.run_id} failed inside Bullpen. This is a defect; the server's log has its traceback."
             ) from error
 
-    def _fail(self, kind: str) -> None:
+    def _fail(self, kind: str, *, ok: bool = False) -> None:
+        """`ok` where it is the caller who must change something, or who left: the service did not fail."""
         self._counters.errors.labels(kind, self._counters.agent_type).inc()
         self._counters.failed.inc()
-        self._tell("error", self._clock.monotonic() - self._started, error=kind)
+        self._tell("error", self._clock.monotonic() - self._started, ok=ok, error=kind)
 
-    def _tell(self, status: Literal["success", "error"], duration: float, **extra: str) -> None:
+    def _tell(self, status: Literal["success", "error"], duration: float, *, ok: bool = True, **extra: str) -> None:
         self._counters.duration.observe(duration)
-        # Who left was not failed.
-        self._counters.observe(duration, ok=status == "success" or extra.get("error") == Cancelled.kind)
+        self._counters.observe(duration, ok=ok)
         if self._spend is not None:
             self._spend(self._run.input_tokens + self._run.output_tokens)
         self._audit.record(

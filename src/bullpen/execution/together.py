@@ -29,6 +29,9 @@ _PROMPT: Final = (
     "no other. Answer with a list of exactly {count} results; the first is that of task 1, and so on.\n\n{tasks}"
 )
 
+_FOR_THE_OTHERS: Final = 0.25
+"""Of the time a run has, at most: it must not be late for having waited for company."""
+
 _log = structlog.get_logger("bullpen.execution")
 
 
@@ -36,7 +39,10 @@ class Together:
     """Gathers the runs of one caller and one agent, and runs them as one."""
 
     def __init__(self, alone: _Alone, *, size: int, wait: float) -> None:
-        """`alone` runs what is gathered: `size` runs at most, the first of which waits `wait` seconds for others."""
+        """`alone` runs what is gathered: `size` runs at most, the first of which waits `wait` seconds for others.
+
+        A run with little time waits a quarter of it at most.
+        """
         self._alone = alone
         self._gathering: Gathering[_Key, Run, _Part] = Gathering(self._serve, size=size, wait=wait)
 
@@ -48,9 +54,11 @@ class Together:
         deadline = run.model.deadline
         began = deadline.clock.monotonic()
         try:
-            async with asyncio.timeout(deadline.remaining()):
+            async with asyncio.timeout(deadline.remaining()) as bound:
                 result, lane = await self._result(run)
         except TimeoutError:
+            if not bound.expired():
+                raise
             raise run.too_late() from None
         took = deadline.clock.monotonic() - began
         # What the others were waited for is waiting, too, and neither the model's time nor ours.
@@ -64,7 +72,8 @@ class Together:
 
     async def _result(self, run: Run) -> _Part:
         if run.request.context is None:
-            return await self._gathering.ask(_key(run), run)
+            patience = run.model.deadline.remaining() * _FOR_THE_OTHERS
+            return await self._gathering.ask(_key(run), run, patience=patience)
         ((result, lane),) = await self._in_one(run.request.agent_type, [run])
         return result, lane
 

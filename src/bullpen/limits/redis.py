@@ -1,26 +1,24 @@
 """The limiter of all replicas together: one script on one Redis, or Valkey."""
 
 from collections.abc import Sequence
-from hashlib import sha1
 from itertools import count
 from pathlib import Path
 from typing import Final, cast
 from uuid import uuid4
 
 from redis.asyncio import Redis, RedisCluster
-from redis.exceptions import NoScriptError
 
 from bullpen.limits.gcra import MAX_TICKS, MICROSECONDS, needed
 from bullpen.limits.ports import Cap, Charge, Lease, Occupancy, Reason, Standing, Verdict
 from bullpen.stores.redis import redis_errors
+from bullpen.stores.script import Script
 
 __all__ = ["PREFIX", "RedisLimiter"]
 
 PREFIX: Final = "bullpen:{rl}:"
 """Begins every key. The tag in braces puts them all on one shard of a cluster, where a script must find its keys."""
 
-_SCRIPT: Final = Path(__file__).with_name("admit.lua").read_text("utf-8")
-_SHA: Final = sha1(_SCRIPT.encode(), usedforsecurity=False).hexdigest()
+_SCRIPT: Final = Script(Path(__file__).with_name("admit.lua"))
 _REASONS: Final[tuple[Reason | None, ...]] = (None, "burst", "excess", "blocked")
 _COUNT: Final = """
 local cursor, seen, used = '0', 0, 0
@@ -90,12 +88,7 @@ class RedisLimiter:
         return Lease(f"{self._name}:{next(self._numbers)}", tuple(cap.slot for cap in caps))
 
     async def _run(self, keys: Sequence[bytes], arguments: Sequence[str | int]) -> list[int]:
-        with redis_errors():
-            try:
-                answer = await self._client.evalsha(_SHA, len(keys), *keys, *arguments)
-            except NoScriptError:
-                answer = await self._client.eval(_SCRIPT, len(keys), *keys, *arguments)
-        return cast("list[int]", answer)
+        return cast("list[int]", await _SCRIPT.run(self._client, keys, arguments))
 
 
 def _key(slot: str) -> bytes:

@@ -10,6 +10,7 @@ import structlog
 from bullpen.errors import DependencyDown
 from bullpen.limits.gcra import MICROSECONDS, Limit
 from bullpen.limits.ports import Bucket, Cap, Charge, Lease, Limiter, Verdict
+from bullpen.stores.questions import Questions, answered
 from bullpen.telemetry import Metrics
 
 __all__ = ["PATIENCE", "StandbyLimiter"]
@@ -20,7 +21,6 @@ _log = structlog.get_logger()
 PATIENCE: Final = 0.05
 """Seconds a request waits for the shared limiter, at most."""
 
-_TURNS: Final = 10
 _PROBE_PATIENCE: Final = 2.0  # seconds; nobody waits for a probe, and a first TLS connection takes its time
 _PROBE: Final = (Charge(Bucket("probe", "", Limit(MICROSECONDS, MICROSECONDS, 1000))),)
 
@@ -51,7 +51,7 @@ class StandbyLimiter:
         self._patience = patience
         self._probe_every = probe_every
         self._probing: asyncio.Task[None] | None = None
-        self._asking: set[asyncio.Task[Any]] = set()
+        self._questions = Questions()
         self._gauge.set(0)
 
     @property
@@ -118,21 +118,12 @@ class StandbyLimiter:
     ) -> _T:
         """Waits no longer than that, even for a question that does not heed being cancelled.
 
-        One that has just written to a socket may not: `asyncio.wait_for`, which the client uses, swallows a
-        cancellation that meets its result (https://github.com/python/cpython/issues/81839, mended in Python 3.12).
-
-        The wait is in turns. While this process is busy, or is not given a processor, time passes that is not the
-        shared limiter's: its answer may be there, and takes some turns of the loop to be read.
-
         With `late` an answer that comes after that is not called off at once, and handed to it.
         """
-        asking = self._begin(question)
-        turn = (patience or self._patience) / _TURNS
+        asking = self._questions.ask(question)
         try:
-            for _ in range(_TURNS):
-                done, _ = await asyncio.wait((asking,), timeout=turn)
-                if done:
-                    return asking.result()
+            if await answered(asking, within=patience or self._patience):
+                return asking.result()
         except asyncio.CancelledError:
             self._call_off(asking, late)
             raise
@@ -143,24 +134,12 @@ class StandbyLimiter:
         if late is None:
             asking.cancel()
         else:
-            self._begin(_hear_out(asking, late))
+            self._questions.ask(_hear_out(asking, late))
 
     async def _give_back(self, verdict: Verdict) -> None:
         """A place that was granted too late: otherwise it would stay taken for as long as a request may last."""
         if verdict.lease is not None:
             await self._shared.release(verdict.lease)
-
-    def _begin(self, work: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
-        task = asyncio.create_task(work)
-        self._asking.add(task)
-        task.add_done_callback(self._forget)
-        return task
-
-    def _forget(self, asked: asyncio.Task[Any]) -> None:
-        """Lets go of a question; what became of one that came too late is looked at by nobody else."""
-        self._asking.discard(asked)
-        if not asked.cancelled():
-            asked.exception()
 
     def _degrade(self, error: BaseException) -> None:
         """Begins the degraded mode, unless a request beside this one has already."""

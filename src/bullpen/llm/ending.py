@@ -11,12 +11,15 @@ from typing import Final
 __all__ = ["CutOff", "Ending"]
 
 # Looked for in the bytes, as no text of a model can hold them: in a JSON string its quotation marks are escaped.
-_EVENT: Final = re.compile(rb"[\r\n]data:")
-_ANSWER: Final = re.compile(rb'"(?:choices|type)"\s*:')
-_LAST: Final = re.compile(
-    rb"[\r\n]data: ?\[DONE\]"
-    rb'|"(?:finish|stop)_reason"\s*:\s*"'
-    rb'|"type"\s*:\s*"(?:message_stop|response\.(?:completed|incomplete|failed))"'
+# One pattern for each, that begins with its letters: one for all, tried at every byte, takes four times as long.
+_EVENT: Final = (re.compile(rb"\ndata:"), re.compile(rb"\rdata:"))
+_ANSWER: Final = (re.compile(rb'"choices"\s*:'), re.compile(rb'"type"\s*:'))
+_LAST: Final = (
+    re.compile(rb"\ndata: ?\[DONE\]"),
+    re.compile(rb"\rdata: ?\[DONE\]"),
+    re.compile(rb'"finish_reason"\s*:\s*"'),
+    re.compile(rb'"stop_reason"\s*:\s*"'),
+    re.compile(rb'"type"\s*:\s*"(?:message_stop|response\.(?:completed|incomplete|failed))"'),
 )
 _MARKS: Final = (_EVENT, _ANSWER, _LAST)
 _LONGEST: Final = 64
@@ -41,7 +44,7 @@ class Ending:
         if self._passed == len(_MARKS):
             return
         seen = self._tail + piece
-        while self._passed < len(_MARKS) and _MARKS[self._passed].search(seen):
+        while self._passed < len(_MARKS) and _is_in(seen, _MARKS[self._passed]):
             self._passed += 1
         self._tail = seen[-_LONGEST:]
 
@@ -49,3 +52,8 @@ class Ending:
         """Raises `CutOff` when the body is over and the answer is not."""
         if self._passed == len(_MARKS) - 1:
             raise CutOff("the stream ended in the middle of the answer")
+
+
+def _is_in(seen: bytes, mark: tuple[re.Pattern[bytes], ...]) -> bool:
+    # As a rule none is: to go through all of them is no more work than to stop at the first.
+    return bool([pattern for pattern in mark if pattern.search(seen)])

@@ -7,7 +7,8 @@ libraries under them: classes are told by name, and no SDK is imported to do it.
 The texts are ours. What a provider says may hold a prompt or a key; it stays in `__cause__`, for logs alone.
 """
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from agno.exceptions import (
@@ -34,7 +35,7 @@ from bullpen.errors import (
 from bullpen.llm.ports import ModelName
 from bullpen.resilience.headers import retry_after
 
-__all__ = ["ModelCallFailed", "busy", "classify", "deadline_exceeded", "nonsense", "silent", "timed_out"]
+__all__ = ["ModelCallFailed", "busy", "classify", "deadline_exceeded", "headers_of", "nonsense", "silent", "timed_out"]
 
 _FIRST_ERROR: Final = 400
 _FIRST_SERVER_ERROR: Final = 500
@@ -59,10 +60,10 @@ _TIMEOUTS: Final = frozenset({"TimeoutError", "TimeoutException", "APITimeoutErr
 _CONNECTIONS: Final = frozenset(
     {"OSError", "EOFError", "TransportError", "ClientError", "APIConnectionError", "HttpProcessingError"}
 )
-_NONSENSE: Final = (LookupError, TypeError, AttributeError, ValueError)
+_NONSENSE: Final = (LookupError, TypeError, AttributeError, ValueError, RecursionError)
 
 _TEXT: Final[dict[type[ModelFailed], str]] = {
-    ModelBusy: "{model} is limiting calls or overloaded. Try again in {retry_after:g} s.",
+    ModelBusy: "{model} is limiting calls or overloaded. Try again in {retry_after} s.",
     ModelCredentials: "{model} refused this server's credentials. Its operator must check the key and the account.",
     ModelNonsense: "{model} sent something that is not an answer. Try again, or use another model.",
     ModelRejected: "{model} refused the request. Check the model's name, and send less or simpler input.",
@@ -96,8 +97,19 @@ def classify(error: BaseException, model: ModelName, *, clock: Clock | None = No
         return error
     chain = list(_chain(error))
     kind = _by_answer(chain) or _by_agno(chain) or _by_cause(chain) or ModelUnavailable
-    retry_after = _retry_after(chain, clock or SystemClock()) if kind is ModelBusy else _DEFAULT_RETRY_AFTER
-    return _failure(kind, model, retry_after=retry_after)
+    if kind is not ModelBusy:
+        return kind(_TEXT[kind].format(model=model))
+    asked = retry_after(headers_of(error).get("retry-after", ""), now=(clock or SystemClock()).now())
+    return busy(model, retry_after=_DEFAULT_RETRY_AFTER if asked is None else asked)
+
+
+def headers_of(error: BaseException | None) -> Mapping[str, str]:
+    """The headers of the provider's answer that `error` was made of, names in lower case; none without an answer."""
+    for each in _chain(error):
+        headers = getattr(getattr(each, "response", None), "headers", None)
+        if headers is not None:
+            return {str(name).lower(): str(value) for name, value in headers.items()}
+    return {}
 
 
 def nonsense(model: ModelName) -> ModelNonsense:
@@ -124,13 +136,8 @@ def deadline_exceeded(model: ModelName) -> DeadlineExceeded:
 
 def busy(model: ModelName, *, retry_after: float) -> ModelBusy:
     """The provider wants `retry_after` seconds of rest."""
-    return ModelBusy(_TEXT[ModelBusy].format(model=model, retry_after=retry_after), retry_after=retry_after)
-
-
-def _failure(kind: type[ModelFailed], model: ModelName, *, retry_after: float) -> ModelFailed:
-    if kind is ModelBusy:
-        return busy(model, retry_after=retry_after)
-    return kind(_TEXT[kind].format(model=model))
+    told = max(1, math.ceil(retry_after))
+    return ModelBusy(_TEXT[ModelBusy].format(model=model, retry_after=told), retry_after=retry_after)
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -180,13 +187,3 @@ def _by_cause(chain: list[BaseException]) -> type[ModelFailed] | None:
         if names & _CONNECTIONS:
             return ModelUnavailable
     return ModelNonsense if any(isinstance(error, _NONSENSE) for error in chain) else None
-
-
-def _retry_after(chain: list[BaseException], clock: Clock) -> float:
-    for error in chain:
-        headers = getattr(getattr(error, "response", None), "headers", None)
-        value = headers.get("retry-after") if headers is not None else None
-        if value is not None:
-            asked = retry_after(str(value), now=clock.now())
-            return _DEFAULT_RETRY_AFTER if asked is None else asked
-    return _DEFAULT_RETRY_AFTER

@@ -7,7 +7,7 @@ said at each place; `tests/contract/test_traps_model.py` holds the guard to the 
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, suppress
-from functools import cache
+from functools import cache, partial
 from typing import Any, NoReturn, Self
 
 from agno.models.base import Model
@@ -19,6 +19,8 @@ from bullpen.llm.formats import dressed
 from bullpen.llm.hedge import hedged
 from bullpen.llm.link import Link
 from bullpen.llm.metered import Meter
+from bullpen.llm.places import close_up
+from bullpen.llm.ports import ModelName
 from bullpen.llm.run import current_run
 from bullpen.llm.tokens import speaks
 from bullpen.llm.trials import Trials
@@ -77,23 +79,24 @@ class GuardedModel(Model):
         Raises:
             ModelCallFailed: With our failure in it, which is also left in the current run.
         """
+        chain = self._meter.preferences.ordered(self.chain)
         if self.call.hedge_after is None:
-            return await self._whole(self.chain, messages, **others)
+            return await self._whole(chain, messages, **others)
 
-        async def leg(number: int) -> AsyncGenerator[ModelResponse]:
-            yield await self._whole(self._beginning_with(number), messages, **others)
+        async def leg(links: Sequence[Link]) -> AsyncGenerator[ModelResponse]:
+            yield await self._whole(links, messages, **others)
 
-        async with aclosing(self._hedged(leg, after=self.call.hedge_after)) as answers:
+        async with aclosing(self._hedged(leg, chain, after=self.call.hedge_after)) as answers:
             return await anext(answers)
 
     async def ainvoke_stream(self, *, messages: list[Message], **others: Any) -> AsyncIterator[ModelResponse]:
         """One model call, piece by piece; raises as `ainvoke` does, also between two pieces."""
+        chain = self._meter.preferences.ordered(self.chain)
         if self.call.hedge_after is None:
-            pieces = self._pieces(self.chain, messages, **others)
+            pieces = self._pieces(chain, messages, **others)
         else:
             pieces = self._hedged(
-                lambda number: self._pieces(self._beginning_with(number), messages, **others),
-                after=self.call.hedge_after,
+                lambda links: self._pieces(links, messages, **others), chain, after=self.call.hedge_after
             )
         async with aclosing(pieces):
             async for piece in pieces:
@@ -131,25 +134,26 @@ class GuardedModel(Model):
                 return
 
     async def _hedged(
-        self, begin: Callable[[int], AsyncGenerator[ModelResponse]], *, after: float
+        self, begin: Callable[[Sequence[Link]], AsyncGenerator[ModelResponse]], chain: Sequence[Link], *, after: float
     ) -> AsyncGenerator[ModelResponse]:
-        async with aclosing(hedged(begin, after=after, may_hedge=self._may_hedge, speaks=speaks)) as pieces:
+        """The second call begins with the first fallback, if there is one."""
+
+        def leg(number: int) -> AsyncGenerator[ModelResponse]:
+            return begin((*chain[number:], *chain[:number]))
+
+        may_hedge = partial(self._may_hedge, chain[0].name)
+        async with aclosing(hedged(leg, after=after, may_hedge=may_hedge, speaks=speaks)) as pieces:
             async for piece in pieces:
                 # The two are one call: what the other one failed with is made good.
                 if (run := current_run()) is not None:
                     run.failure = None
                 yield piece
 
-    def _beginning_with(self, number: int) -> Sequence[Link]:
-        """The chain for one of two calls side by side: the second begins with the first fallback, if there is one."""
-        return (*self.chain[number:], *self.chain[:number])
-
-    def _may_hedge(self) -> bool:
+    def _may_hedge(self, slow: ModelName) -> bool:
         """A second call is one more, as a retry is, and taken from the same budget."""
-        first = self.chain[0].name
-        if not self._meter.safeguards.budgets.take(str(first)):
+        if not self._meter.safeguards.budgets.take(str(slow)):
             return False
-        self._meter.usage.hedged(first)
+        self._meter.usage.hedged(slow)
         return True
 
     def invoke(self, *_: Any, **__: Any) -> NoReturn:
@@ -170,6 +174,8 @@ class GuardedModel(Model):
         Each provider's pieces have a shape of their own, and any model of the chain may have sent them: the parser
         that makes dicts of them is the right one.
         """
+        with suppress(TypeError):
+            close_up(tool_calls_data)
         for link in self.chain:
             with suppress(AttributeError, TypeError):
                 calls = link.model.parse_tool_calls(tool_calls_data)

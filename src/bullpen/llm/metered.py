@@ -11,7 +11,7 @@ from agno.models.response import ModelResponse
 from bullpen.errors import BullpenError, DeadlineExceeded, ModelNonsense, ModelTimeout
 from bullpen.llm.bounds import Bounds
 from bullpen.llm.call import CallSettings
-from bullpen.llm.failures import ModelCallFailed, classify, nonsense
+from bullpen.llm.failures import ModelCallFailed, classify, headers_of, nonsense
 from bullpen.llm.link import Link
 from bullpen.llm.ports import Attempt, Budget, ModelName, Outcome, Prices, UsageSink
 from bullpen.llm.preferences import Preferences
@@ -19,6 +19,7 @@ from bullpen.llm.responses import Answers
 from bullpen.llm.run import ModelRun
 from bullpen.llm.safeguards import Entry, Safeguards
 from bullpen.llm.tokens import Tally
+from bullpen.llm.watch import Watch
 
 __all__ = ["Ask", "Meter", "MeteredCall"]
 
@@ -110,7 +111,7 @@ class MeteredCall:
         self._tally = Tally(sent=ask.sent)
         self._answers = Answers(ask.key)
         self._first_word: float | None = None
-        self._expired = False
+        self._heard = False
         run.attempts += 1
         self._number = run.attempts
 
@@ -125,20 +126,18 @@ class MeteredCall:
         self._time = asyncio.get_running_loop().time
         remaining = self._run.deadline.remaining()
         self._bounds = Bounds(self._call, now=self._time(), remaining=remaining, stream=self._stream)
+        self._watch = Watch()
         return self
 
     async def wait(self, answer: Awaitable[_T]) -> _T:
         """The provider's next word; the time until it comes is the model's, not ours."""
-        with self._run.away(), self._answers.collecting():
-            bound = asyncio.timeout_at(self._bounds.until(now=self._time(), spoken=self.spoken))
-            try:
-                async with bound:
-                    return await answer
-            finally:
-                self._expired = bound.expired()
+        until = self._bounds.until(now=self._time(), spoken=self.spoken)
+        with self._run.away(), self._answers.collecting(), self._watch.until(until):
+            return await answer
 
     def received(self, response: ModelResponse) -> None:
         """Counts what came: a whole answer, or the next piece of one."""
+        self._heard = True
         self._tally.add(response)
         if self._first_word is None and self._tally.answered:
             self._first_word = self._elapsed()
@@ -147,13 +146,14 @@ class MeteredCall:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
         """Leaves and books before it waits for anything; settles though another cancellation ends the hanging up."""
+        self._watch.stop()
         failure = self._failure(error)
         cancelled = error is not None and failure is None
         if not cancelled:
             self._run.failure = failure
         waited = self._elapsed() if self._first_word is None else self._first_word
-        self._entry.leave(failure, cancelled=cancelled, waited=waited)
-        self._entry.learn(self._answers.headers)
+        self._entry.leave(failure, cancelled=cancelled or self._is_empty(error), waited=waited)
+        self._entry.learn(self._answers.headers or headers_of(error))
         cost = self._book(failure, cancelled=cancelled)
         try:
             await self._answers.aclose()
@@ -170,7 +170,15 @@ class MeteredCall:
             return None if self.spoken else nonsense(self._name)
         if not isinstance(error, Exception):
             return None
-        return self._bounds.late(self._name) if self._expired else classify(error, self._name)
+        return self._bounds.late(self._name) if self._watch.expired else classify(error, self._name)
+
+    def _is_empty(self, error: BaseException | None) -> bool:
+        """Whether an answer came whole, without a word in it.
+
+        A model does so that will not say what it was asked to, or was not let to by its provider's filter. That is for
+        the caller to mend, and must not close the model to all others.
+        """
+        return error is None and self._heard and not self.spoken
 
     def _elapsed(self) -> float:
         return self._run.deadline.clock.monotonic() - self._started

@@ -5,8 +5,8 @@ cycle: without this the provider would go on writing, and be paid, until the gar
 hand on the headers of an answer, where a provider tells how much more it will take.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import suppress
 from contextvars import ContextVar
 from typing import Final, Protocol
 
@@ -14,7 +14,10 @@ import httpx2
 
 from bullpen.llm.ending import Ending
 
-__all__ = ["Answer", "Answers", "note", "stamp"]
+__all__ = ["LARGEST_ANSWER", "Answer", "Answers", "Watched", "note", "stamp"]
+
+LARGEST_ANSWER: Final = 64 * 1024 * 1024
+"""Bytes of a whole answer, streamed or not."""
 
 _IDEMPOTENCY_KEY: Final = "Idempotency-Key"
 # What is compressed cannot be watched for its end; answers are small, and a compressed one may be a bomb.
@@ -60,14 +63,9 @@ class Answers:
             return None
         return {name.lower(): value for name, value in self._last.headers.items()}
 
-    @contextmanager
-    def collecting(self) -> Iterator[None]:
+    def collecting(self) -> "_Collecting":
         """Answers that begin inside the block are this call's. Never hold it over a `yield`."""
-        token = _CURRENT.set(self)
-        try:
-            yield
-        finally:
-            _CURRENT.reset(token)
+        return _Collecting(self)
 
     def add(self, answer: Answer) -> None:
         """Remembers an answer whose head has come."""
@@ -83,20 +81,41 @@ class Answers:
                     await answer.aclose()
 
 
+class _Collecting:
+    """A block of a call: a class, as there is one around every piece of a stream."""
+
+    __slots__ = ("_answers", "_token")
+
+    def __init__(self, answers: Answers) -> None:
+        self._answers = answers
+
+    def __enter__(self) -> None:
+        self._token = _CURRENT.set(self._answers)
+
+    def __exit__(self, *_: object) -> None:
+        _CURRENT.reset(self._token)
+
+
 _CURRENT: ContextVar[Answers | None] = ContextVar("bullpen_model_answers", default=None)
 
 
-class _Watched(httpx2.AsyncByteStream):
-    """A body that breaks off with `CutOff` where its answer does."""
+class Watched(httpx2.AsyncByteStream):
+    """A body that breaks off with `CutOff` where its answer does, and with `ValueError` where it does not end."""
 
-    def __init__(self, body: httpx2.AsyncByteStream) -> None:
+    def __init__(self, body: httpx2.AsyncByteStream, *, largest: int = LARGEST_ANSWER) -> None:
+        """`largest` is a number of bytes."""
         self._body = body
+        self._largest = largest
         self._ending = Ending()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        left = self._largest
         pieces = aiter(self._body)
         try:
             async for piece in pieces:
+                left -= len(piece)
+                if left < 0:
+                    raise ValueError(f"an answer is larger than {self._largest} bytes")
                 self._ending.feed(piece)
                 yield piece
         finally:
@@ -105,6 +124,7 @@ class _Watched(httpx2.AsyncByteStream):
         self._ending.check()
 
     async def aclose(self) -> None:
+        """Hangs up."""
         await self._body.aclose()
 
 
@@ -116,6 +136,6 @@ async def stamp(request: httpx2.Request) -> None:
 
 async def note(answer: httpx2.Response) -> None:
     """What every SDK's client does with an answer: an event hook of httpx."""
-    if answer.is_success and isinstance(answer.stream, httpx2.AsyncByteStream):
-        answer.stream = _Watched(answer.stream)
+    if isinstance(answer.stream, httpx2.AsyncByteStream):
+        answer.stream = Watched(answer.stream)
     Answers.current().add(answer)

@@ -4,7 +4,7 @@ Agno turns every exception of a model into `RunOutput(status=ERROR)` with our te
 therefore left here, in a mutable holder, by the guard, and picked up by the runner.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -75,17 +75,12 @@ class ModelRun:
         finally:
             _CURRENT.reset(token)
 
-    @contextmanager
-    def away(self) -> Iterator[None]:
+    def away(self) -> "_Away":
         """Counts the block as time spent outside Bullpen: in a model or a tool. Overlapping blocks count once.
 
         May be entered from any thread: synchronous tools run in threads of their own.
         """
-        self._step(+1)
-        try:
-            yield
-        finally:
-            self._step(-1)
+        return _Away(self._step)
 
     def _step(self, change: int) -> None:
         with self._lock:
@@ -95,6 +90,21 @@ class ModelRun:
             self._busy += change
             if self._busy == 0:
                 self.away_seconds += now - self._busy_since
+
+
+class _Away:
+    """A block outside: a class, as there is one around every piece of a stream."""
+
+    __slots__ = ("_step",)
+
+    def __init__(self, step: Callable[[int], None]) -> None:
+        self._step = step
+
+    def __enter__(self) -> None:
+        self._step(+1)
+
+    def __exit__(self, *_: object) -> None:
+        self._step(-1)
 
 
 def current_run() -> ModelRun | None:

@@ -8,7 +8,6 @@ from bullpen.errors import (
     BullpenError,
     DeadlineExceeded,
     ModelBusy,
-    ModelFailed,
     ModelNonsense,
     ModelTimeout,
     ModelUnavailable,
@@ -84,18 +83,16 @@ class Entry:
             self.passage.leave("success")
             self.slot.leave("success", latency=waited)
         elif isinstance(failure, ModelBusy):
-            self.safeguards.limits.rest(self.name, seconds=failure.retry_after or 0.0)
             self.passage.leave("neutral")
             self.slot.leave("overload", latency=waited)
         else:
             fault = isinstance(failure, (*_FAULTS, DeadlineExceeded))
             self.passage.leave("failure" if fault else "neutral")
-            self.slot.leave("failure" if isinstance(failure, ModelFailed) else "neutral", latency=waited)
+            self.slot.leave("failure", latency=waited)
 
-    def learn(self, headers: Mapping[str, str] | None) -> None:
-        """Reads what the provider's answer says of its limits."""
-        if headers is not None:
-            self.safeguards.limits.learn(self.name, headers)
+    def learn(self, headers: Mapping[str, str]) -> None:
+        """Reads what the provider's answer, good or bad, says of its limits; a rest is what it asks for and no more."""
+        self.safeguards.limits.learn(self.name, headers)
 
     def _is_overdue(self, waited: float) -> bool:
         return self.safeguards.is_overdue(self.name, waited=waited)

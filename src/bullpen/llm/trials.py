@@ -6,7 +6,7 @@ from typing import Final
 
 from agno.models.message import Message
 
-from bullpen.errors import ModelFailed, ModelRejected, ModelTimeout
+from bullpen.errors import CircuitOpen, ModelFailed, ModelRejected, ModelTimeout
 from bullpen.llm.call import CallSettings
 from bullpen.llm.failures import ModelCallFailed
 from bullpen.llm.link import Link
@@ -44,9 +44,10 @@ class Trials:
         self._call = call
         self._run = current_run() or ModelRun.nobodys(seconds=call.timeout)
         self._ask = Ask(key=new_id("call"), sent=estimate(messages), stream=stream)
-        self._links = deque(meter.preferences.ordered(chain))
+        self._links = deque(chain)
         self._failures: list[ModelCallFailed] = []
         self._attempt: MeteredCall | None = None
+        self._refusal: CircuitOpen | None = None
         self._is_called = False
         self._turn_to(self._links.popleft())
 
@@ -77,12 +78,14 @@ class Trials:
 
     async def _pause(self, failed: ModelCallFailed) -> None:
         """Waits for as long as is right before the same model is called again; raises when it is not to be."""
-        refusal = self._meter.safeguards.breakers.refusal(str(self._link.name))
-        if refusal is not None and self._is_unspoken():
-            # This failure was the last one the breaker took. After the pause it would say the same.
-            raise ModelCallFailed(refusal, self._link.name) from failed
+        self._refusal = None
         with self._run.away():
-            await self._pauses().after(failed)
+            try:
+                await self._pauses().after(failed)
+            except ModelCallFailed:
+                if self._refusal is None:
+                    raise
+                raise ModelCallFailed(self._refusal, self._link.name) from failed
 
     def _give_up(self, failed: ModelCallFailed) -> None:
         """Turns to the next model, or raises."""
@@ -116,12 +119,22 @@ class Trials:
         return self._attempt is None or not self._attempt.spoken
 
     def _may_retry(self) -> bool:
-        return self._is_unspoken() and not (self._links and self._has_timed_out())
+        if not self._is_unspoken() or (self._links and (self._has_timed_out() or self._wants_rest())):
+            return False
+        # This failure may have been the last one the breaker took. After the pause it would say the same.
+        self._refusal = self._meter.safeguards.breakers.refusal(str(self._link.name))
+        return self._refusal is None
 
     def _has_timed_out(self) -> bool:
         """A model that hangs costs the whole time of a call each time; where there is another one, once is enough."""
         failed = self._attempt.failed if self._attempt else None
         return failed is not None and isinstance(failed.failure, ModelTimeout)
+
+    def _wants_rest(self) -> bool:
+        """A rest for longer than a call would wait is not waited for by the one that was told of it either."""
+        failed = self._attempt.failed if self._attempt else None
+        asked = failed.failure.retry_after if failed is not None else None
+        return asked is not None and asked > self._patience()
 
     def _patience(self) -> float:
         return min(_SHORT_PATIENCE, self._call.timeout) if self._links else self._call.timeout

@@ -30,8 +30,8 @@ class Lookout:
         """`timeout` bounds each look, in seconds."""
         self.name = dependency.name
         self._dependency = dependency
-        self._gauge = metrics.dependency_up.labels(dependency.name)
-        self._gauge.set(0)
+        # Labelled by the first look: what was not looked at yet is not away, and one worker more is no outage.
+        self._gauge = metrics.dependency_up
         self._most = most
         self._timeout = timeout
         self._clock = clock
@@ -87,7 +87,7 @@ class Lookout:
         self._began_at, self._ended_at = began, self._clock.monotonic()
         self._error = error
         self._failures = 0 if error is None else self._failures + 1
-        self._gauge.set(error is None)
+        self._gauge.labels(self.name).set(error is None)
         self._become(self._judged())
 
     def _judged(self) -> State:

@@ -109,7 +109,7 @@ class Posture:
         self._patience = patience
         self._clock = clock or SystemClock()
         for kind, age in ages.items():
-            metrics.credential_age_seconds.labels(kind).set_function(partial(_or_nan, age))
+            metrics.follow(metrics.credential_age_seconds.labels(kind), partial(_or_nan, age))
 
     async def status(self, *, tenant: str) -> Status:
         """How everything stands, as the administrators of this tenant may know."""

@@ -7,7 +7,7 @@ from typing import Final, Literal, TypeAlias
 from bullpen.operations.demotion import Demotion
 from bullpen.operations.remedy import Remedy
 
-__all__ = ["Baselines", "Ranges", "Sight", "Step", "Verb", "tune"]
+__all__ = ["Baselines", "Ranges", "Sight", "State", "Step", "Verb", "tune"]
 
 Verb: TypeAlias = Literal[
     "shrink_caches", "restore_caches", "lower_concurrency", "raise_concurrency", "prefer_fallback", "restore_model"
@@ -133,7 +133,7 @@ def _memory(sight: Sight, remedy: Remedy, ranges: Ranges) -> tuple[Remedy, list[
 def _lanes(sight: Sight, state: State, ranges: Ranges) -> tuple[Remedy, tuple[int, ...], list[Step]]:
     """Bounds are laid on one another and taken off in turn, so that the way back is the way there."""
     used, bounds = sight.cpu_percent, state.bounds
-    now = min(sight.lanes, *bounds[-1:], sight.lanes)
+    now = min((sight.lanes, *bounds[-1:]))
     lower = max(ranges.least_lanes, now - max(1, int(now * ranges.step)))
     high, low = used > ranges.cpu_high, used < ranges.cpu_low
     move, after = state.cpu.judge(high=high, low=low, room=lower < now)

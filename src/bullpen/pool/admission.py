@@ -1,5 +1,6 @@
 """Who may run now: so many lanes in all, so many of a type, and a queue for those who come when there is none."""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -132,10 +133,20 @@ class Admission:
         self._gone(ticket, outcome, now=now)
         return True
 
-    def give(self, agent_type: str, tenant: Tenant, *, held: float | None, now: float, cut: bool = False) -> None:
+    def give(
+        self,
+        agent_type: str,
+        tenant: Tenant,
+        *,
+        held: float | None,
+        now: float,
+        had: float = math.inf,
+        cut: bool = False,
+    ) -> None:
         """A lane comes back after so many seconds, or unused, and goes to whoever is next; see `Forecast.give_back`."""
         if held is not None:
             self.forecast.give_back(agent_type, now, held=held, cut=cut)
+            tenant.odds(agent_type).learn(now, held=held, had=had, cut=cut)
         self._count(agent_type, tenant, -1)
         self.fill(now)
         if self.in_use < self.lanes:
@@ -147,7 +158,7 @@ class Admission:
             if ticket.until <= now or ticket.called.cancelled():
                 self.leave(ticket, "expired", now=now)
                 continue
-            if self.forecast.is_late(ticket.agent_type, ticket.deadline - now):
+            if self._is_late(ticket, now):
                 # A run that is cut off has kept a lane from one that would have ended.
                 self.leave(ticket, "late", now=now)
                 continue
@@ -177,6 +188,10 @@ class Admission:
             retry_after=after,
         )
 
+    def _is_late(self, ticket: Ticket, now: float) -> bool:
+        median = self.forecast.median(ticket.agent_type, now)
+        return ticket.tenant.odds(ticket.agent_type).turn_away(now, has=ticket.deadline - now, median=median)
+
     def _wait(self, ticket: Ticket, now: float) -> float:
         """Seconds it would have to wait, at the least."""
         ahead, of_type = self._ahead(ticket)
@@ -185,8 +200,9 @@ class Admission:
     def _ahead(self, ticket: Ticket) -> tuple[float, float]:
         """How many are before it for a lane, and for one of its type; none where that is not what it waits for."""
         tenant, priority, agent_type = ticket.tenant, ticket.priority, ticket.agent_type
-        ahead = 0.0 if self.in_use < self.lanes else self.queue.ahead(tenant, priority)
-        of_type = 0.0 if self._places.free(agent_type) else self.queue.ahead(tenant, priority, agent_type)
+        free = self._places.free
+        ahead = 0.0 if self.in_use < self.lanes else self.queue.ahead_with_room(tenant, priority, free)
+        of_type = 0.0 if free(agent_type) else self.queue.ahead(tenant, priority, agent_type)
         return ahead, of_type
 
     def _admits(self, agent_type: str) -> bool:

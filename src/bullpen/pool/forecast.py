@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable
 from typing import Final
 
+from bullpen.pool.odds import Median
 from bullpen.pool.pace import Pace
 
 __all__ = ["Forecast"]
@@ -28,6 +29,7 @@ class Forecast:
         self._types = {agent_type: Pace(now, counts=False) for agent_type in types}
         self._durations = dict.fromkeys(types, 0.0)
         self._spreads = dict.fromkeys(types, 0.0)
+        self._medians = {agent_type: Median() for agent_type in types}
 
     def want(self, agent_type: str, now: float, *, whole: bool, own: bool) -> None:
         """Heeds whether anybody waits now, and whether anybody waits for this type alone."""
@@ -52,10 +54,11 @@ class Forecast:
             pace.give_back(now)
         if not cut or held > self._durations[agent_type]:
             self._learn(agent_type, held)
+        self._medians[agent_type].learn(now, held, cut=cut)
 
-    def is_late(self, agent_type: str, remaining: float) -> bool:
-        """Whether a run that began now would more likely than not be cut off by its deadline."""
-        return remaining < self._durations[agent_type]
+    def median(self, agent_type: str, now: float) -> float:
+        """Seconds within which half of the runs end; 0 where it is not known."""
+        return self._medians[agent_type].known(now)
 
     def patience(self, agent_type: str, remaining: float) -> float:
         """Seconds a ticket may wait so that its run may still end in time; at least half of what remains.

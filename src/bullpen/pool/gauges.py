@@ -1,6 +1,7 @@
 """The pool's metrics, each label looked up once."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Final, Literal, TypeAlias
 
 from bullpen.pool.tenants import LEVELS
@@ -20,15 +21,19 @@ class Gauges:
 
     def __init__(self, metrics: Metrics, agent_types: Sequence[str]) -> None:
         self.refused: dict[str, int] = dict.fromkeys(_REFUSALS, 0)
-        self._active = {agent_type: metrics.active_agents.labels(agent_type) for agent_type in agent_types}
+        self._used = dict.fromkeys(agent_types, 0)
+        self._in_use, self._lanes = 0, 1
         self._waits = {agent_type: metrics.queue_wait_seconds.labels(agent_type) for agent_type in agent_types}
         self._durations = metrics.task_processing_time_seconds
-        self._utilization = metrics.pool_utilization_percent.labels(_POOL_TYPE)
         self._size = metrics.pool_size.labels(_POOL_TYPE)
         self._waiting = metrics.task_queue_size
         self._priorities = [metrics.lane_queue_size.labels(str(number + 1)) for number in range(LEVELS)]
         self._shown = [0] * LEVELS
         self._refusals = {reason: metrics.lane_refusals_total.labels(reason) for reason in _REFUSALS}
+        # Read by whoever looks at them: to set them for each lane, out and back, would be a fifth of what it costs.
+        metrics.follow(metrics.pool_utilization_percent.labels(_POOL_TYPE), self._utilization)
+        for agent_type in agent_types:
+            metrics.follow(metrics.active_agents.labels(agent_type), partial(self._used.__getitem__, agent_type))
 
     def size(self, lanes: int) -> None:
         """So many lanes there are."""
@@ -36,8 +41,8 @@ class Gauges:
 
     def lent(self, agent_type: str, used: int, *, in_use: int, lanes: int) -> None:
         """Lanes of this type, and all of them, that are out."""
-        self._active[agent_type].set(used)
-        self._utilization.set(100 * in_use / lanes)
+        self._used[agent_type] = used
+        self._in_use, self._lanes = in_use, lanes
 
     def waited(self, agent_type: str, seconds: float) -> None:
         """Somebody has a lane, after so long."""
@@ -61,3 +66,6 @@ class Gauges:
         """One more was refused."""
         self.refused[reason] += 1
         self._refusals[reason].inc()
+
+    def _utilization(self) -> float:
+        return 100 * self._in_use / self._lanes

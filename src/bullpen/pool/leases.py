@@ -20,6 +20,9 @@ _AGAIN: Final = 0.5  # seconds until a Redis that is away is asked again
 _POLL: Final = (0.02, 0.05)  # seconds between two questions for a place; by chance, so that replicas do not ask in step
 
 
+_MOST_BACK: Final = 1000  # leases to be given back that are kept in mind; while Redis is away the older ones expire
+
+
 class Wish(NamedTuple):
     """What is told and asked at once.
 
@@ -109,7 +112,7 @@ class Leases:
             granted = await self._ask(wish)
         except BaseException:
             # What is given too late must not stay taken.
-            self._back += [*back, *names]
+            self._back = [*back, *names, *self._back][-_MOST_BACK:]
             raise
         self._idle += names[:granted]
         self._freed()

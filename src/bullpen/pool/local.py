@@ -1,20 +1,20 @@
 """The pool of one process: permits counted in memory."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
 
 from bullpen.clock import Clock, SystemClock
-from bullpen.errors import BullpenError, DeadlineExceeded, UnknownAgent
+from bullpen.errors import UnknownAgent
 from bullpen.pool.admission import Admission, Rules
-from bullpen.pool.agents import Closing, Held
+from bullpen.pool.agents import Closing
 from bullpen.pool.bay import Bay
 from bullpen.pool.gauges import Gauges
+from bullpen.pool.loan import Lender, Loan
 from bullpen.pool.permits import Permits
 from bullpen.pool.places import LocalPlaces
-from bullpen.pool.ports import Lane, LaneKind, Places, Pressure
+from bullpen.pool.ports import LaneKind, Places, Pressure
 from bullpen.pool.tally import Tally
 from bullpen.resilience import Deadline
 from bullpen.rounds import Rounds
@@ -80,6 +80,9 @@ class LocalPool:
         self._admission = Admission(types, lanes=size, rules=rules, places=places, gauges=gauges, now=now)
         places.watch(lambda: self._admission.fill(self._clock.monotonic()))
         self._permits = Permits(self._admission, max_wait=max_wait, clock=self._clock)
+        self._lender = Lender(
+            permits=self._permits, tally=self._tally, gauges=gauges, clock=self._clock, returned=self._returned
+        )
         most = self._admission.most
         self._bays = {
             kind.agent_type: Bay(kind, limit=partial(most, kind.agent_type), closing=self._closing) for kind in kinds
@@ -130,8 +133,7 @@ class LocalPool:
         await self._closing.done()
         return closed
 
-    @asynccontextmanager
-    async def lane(self, agent_type: str, *, tenant: str, priority: int, deadline: Deadline) -> AsyncIterator[Lane]:
+    def lane(self, agent_type: str, *, tenant: str, priority: int, deadline: Deadline) -> Loan:
         """Lends a lane for the block; see `Pool.lane`.
 
         Raises:
@@ -140,22 +142,7 @@ class LocalPool:
         bay = self._bays.get(agent_type)
         if bay is None:
             raise UnknownAgent(f"There are no lanes for `{agent_type}`. Ask for an agent type of the catalogue.")
-        asked = self._clock.monotonic()
-        held = await self._hold(bay, tenant=tenant, priority=priority, deadline=deadline)
-        began = self._clock.monotonic()
-        self._admission.gauges.waited(agent_type, began - asked)
-        number = bay.take_number()
-        ended = False
-        try:
-            yield Lane(name=f"{agent_type}_{number}", agent=held.agent, wait=began - asked)
-            ended = True
-        except BaseException as error:
-            ended = isinstance(error, BullpenError) and not isinstance(error, DeadlineExceeded)
-            raise
-        finally:
-            held.intact = ended
-            bay.give_number(number)
-            self._return(bay, held, tenant=tenant, began=began, cut=not ended)
+        return Loan(self._lender, bay, tenant=tenant, priority=priority, deadline=deadline)
 
     def statistics(self) -> dict[str, Any]:
         """The figures of `GET /pool/stats`; rates are ratios in [0, 1], times are seconds, `rate` is lanes a second."""
@@ -194,27 +181,7 @@ class LocalPool:
         lanes = self._size if self._ceiling is None else min(self._size, self._ceiling)
         self._admission.resize(max(1, lanes), self._clock.monotonic())
 
-    async def _hold(self, bay: Bay, *, tenant: str, priority: int, deadline: Deadline) -> Held:
-        waited = await self._permits.take(bay.agent_type, tenant=tenant, priority=priority, deadline=deadline)
-        ready = bay.agents.ready(tenant)
-        try:
-            held = ready or await bay.build(tenant, deadline=deadline)
-        except BaseException:
-            self._release(bay, tenant)
-            raise
-        self._tally.grant(hit=ready is not None and not waited)
-        return held
-
-    def _return(self, bay: Bay, held: Held, *, tenant: str, began: float, cut: bool) -> None:
-        held.since = self._clock.monotonic()
-        bay.tasks += 1
-        self._tally.finish(held.since - began)
-        self._admission.gauges.held(held.since - began)
-        bay.agents.give_back(held)
-        self._release(bay, tenant, held=held.since - began, cut=cut)
-
-    def _release(self, bay: Bay, tenant: str, *, held: float | None = None, cut: bool = False) -> None:
-        self._permits.give(bay.agent_type, tenant=tenant, held=held, cut=cut)
+    def _returned(self, bay: Bay) -> None:
         if self._shut:
             self._close_if_unused(bay)
 

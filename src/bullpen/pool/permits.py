@@ -1,6 +1,7 @@
 """Permits, waited for: within the deadline, within the pool's patience, and whatever becomes of the task that waits."""
 
 import asyncio
+import math
 from typing import assert_never
 
 from bullpen.clock import Clock
@@ -40,13 +41,15 @@ class Permits:
         await self._wait(agent_type, found, priority=priority, remaining=deadline.remaining())
         return True
 
-    def give(self, agent_type: str, *, tenant: str, held: float | None = None, cut: bool = False) -> None:
-        """Gives a permit back after `held` seconds, or unused, and with it a lane to whoever is next.
+    def give(
+        self, agent_type: str, *, tenant: str, held: float | None = None, had: float = math.inf, cut: bool = False
+    ) -> None:
+        """Gives a permit back after `held` seconds of the `had` there were, or unused, and a lane to whoever is next.
 
         A run that was `cut` off by its deadline, or by its caller, says little about how long runs take.
         """
-        admission = self._admission
-        admission.give(agent_type, admission.tenants.find(tenant), held=held, now=self._clock.monotonic(), cut=cut)
+        tenants, now = self._admission.tenants, self._clock.monotonic()
+        self._admission.give(agent_type, tenants.find(tenant), held=held, now=now, had=had, cut=cut)
 
     def shut(self) -> None:
         """Sends everybody away, those who wait and those who come."""
@@ -78,6 +81,8 @@ class Permits:
         """Whoever waited was cancelled: the place in the queue is free, or the lane that was lent in that moment is."""
         now = self._clock.monotonic()
         waited = self._admission.leave(ticket, None, now=now)
+        if waited and now >= ticket.until:
+            self._admission.gauges.refuse("timeout")  # whoever bounds the run from outside was quicker than our timer
         if not waited and not called.cancelled() and called.result() == "lane":
             self._admission.give(ticket.agent_type, ticket.tenant, held=None, now=now)
 

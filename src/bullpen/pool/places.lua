@@ -18,12 +18,16 @@ local now = math.floor(micros / 1000)
 local function whole(value) return string.format('%.0f', value) end
 
 redis.call('ZREMRANGEBYSCORE', leases, '-inf', whole(now))
+-- What lies further ahead than it can was written before the clock was set back.
+redis.call('ZREMRANGEBYSCORE', leases, '(' .. whole(now + lasting), '+inf')
 for i = 8, 7 + back do redis.call('ZREM', leases, ARGV[i]) end
 for i = 8 + back, #ARGV do redis.call('ZADD', leases, whole(now + lasting), ARGV[i]) end
 
-for _, gone in ipairs(redis.call('ZRANGEBYSCORE', asked, '-inf', whole(now - silence))) do
-  redis.call('ZREM', asked, gone)
-  redis.call('ZREM', since, gone)
+for _, range in ipairs({ { '-inf', whole(now - silence) }, { '(' .. whole(now), '+inf' } }) do
+  for _, gone in ipairs(redis.call('ZRANGEBYSCORE', asked, range[1], range[2])) do
+    redis.call('ZREM', asked, gone)
+    redis.call('ZREM', since, gone)
+  end
 end
 
 local granted = 0

@@ -17,7 +17,7 @@ nothing is ever sorted anew.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
 
 from bullpen.pool.crowd import Crowd
@@ -122,8 +122,19 @@ class Queue:
         crowds = self._crowds if agent_type is None else self._types.get(agent_type)
         if crowds is None:
             return 0.0
-        own = crowds[priority - 1]
-        return sum(map(len, crowds[: priority - 1])) + own.within(own.size(tenant) / tenant.weight + 1)
+        return _before(crowds, priority, turns=crowds[priority - 1].size(tenant) / tenant.weight + 1)
+
+    def ahead_with_room(self, tenant: Tenant, priority: int, admits: Callable[[str], bool]) -> float:
+        """The same of all types, but of those that `admits` no other run: they are passed over.
+
+        Where some are passed over it may be too many: a tenant's turns are counted once for each type.
+        """
+        ahead = self.ahead(tenant, priority)
+        open_to = [crowds for agent_type, crowds in self._types.items() if admits(agent_type)]
+        if len(open_to) == len(self._types):
+            return ahead
+        turns = sum(crowds[priority - 1].size(tenant) for crowds in open_to) / tenant.weight + 1
+        return min(ahead, sum(_before(crowds, priority, turns=turns) for crowds in open_to))
 
     def least(self, tenant: Tenant, priority: int) -> Ticket | None:
         """The ticket that would have to make way for a new one of this tenant; None when all have a better claim.
@@ -149,3 +160,8 @@ class Queue:
         self._all.leave(ticket)
         if not any(types):
             del self._types[ticket.agent_type]
+
+
+def _before(crowds: Sequence[Crowd], priority: int, *, turns: float) -> float:
+    """Those of a better priority, and of the same those that are served while each tenant has so many turns."""
+    return sum(map(len, crowds[: priority - 1])) + crowds[priority - 1].within(turns)

@@ -1,22 +1,20 @@
 """Places over all replicas: leases in Redis, or Valkey."""
 
-import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from hashlib import sha1
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from uuid import uuid4
 
 import structlog
 from redis.asyncio import Redis, RedisCluster
-from redis.exceptions import NoScriptError
 
 from bullpen.errors import DependencyDown
 from bullpen.pool.leases import LEASE, Leases, Wish
 from bullpen.pool.places import part
-from bullpen.stores.redis import redis_errors
+from bullpen.stores.questions import Questions
+from bullpen.stores.script import Script
 from bullpen.telemetry import Metrics
 
 __all__ = ["PATIENCE", "RedisPlaces"]
@@ -24,10 +22,8 @@ __all__ = ["PATIENCE", "RedisPlaces"]
 PATIENCE: Final = 0.05
 """Seconds that those who wait for a place wait for Redis, at most."""
 
-_SCRIPT: Final = Path(__file__).with_name("places.lua").read_text("utf-8")
-_SHA: Final = sha1(_SCRIPT.encode(), usedforsecurity=False).hexdigest()
+_SCRIPT: Final = Script(Path(__file__).with_name("places.lua"))
 _SILENCE: Final = 1.0  # seconds; a replica that wants a place asks far more often
-_TURNS: Final = 10
 _PROBE_PATIENCE: Final = 2.0  # seconds; nobody waits for a probe
 
 _log = structlog.get_logger("bullpen.pool")
@@ -68,7 +64,7 @@ class RedisPlaces:
         self._gauge.set(0)
         self._degraded = False
         self._freed: Callable[[], None] = lambda: None
-        self._asking: set[asyncio.Task[int]] = set()
+        self._questions = Questions()
         self._name = uuid4().hex
         self._leases = {
             agent_type: Leases(self._name, ask=partial(self._ask, agent_type), freed=self._tell) for agent_type in most
@@ -91,6 +87,7 @@ class RedisPlaces:
             leases.want(0)
             with suppress(DependencyDown):
                 await leases.tell()
+        await self._questions.aclose()
 
     def most(self, agent_type: str) -> int | None:
         """See `Places.most`."""
@@ -129,40 +126,19 @@ class RedisPlaces:
     async def _ask(self, agent_type: str, wish: Wish) -> int:
         patience = _PROBE_PATIENCE if self._degraded else self._patience
         try:
-            granted = await self._in_time(self._run(agent_type, wish), patience)
+            granted = await self._questions.within(self._run(agent_type, wish), seconds=patience)
         except (DependencyDown, TimeoutError) as error:
             self._degrade(error)
             raise DependencyDown("Redis did not say which places are free. Try again in a moment.") from error
         self._recover()
         return granted
 
-    async def _in_time(self, question: Coroutine[Any, Any, int], patience: float) -> int:
-        """Waits no longer than that, in turns: while this process is busy, time passes that is not Redis's.
-
-        In a task, for the client's own waits may swallow a cancellation on Python 3.11.
-        """
-        asking = asyncio.create_task(question)
-        self._asking.add(asking)
-        asking.add_done_callback(self._forget)
-        try:
-            for _ in range(_TURNS):
-                if (await asyncio.wait((asking,), timeout=patience / _TURNS))[0]:
-                    return asking.result()
-        finally:
-            asking.cancel()
-        raise TimeoutError
-
     async def _run(self, agent_type: str, wish: Wish) -> int:
         tag = f"bullpen:{{lanes:{agent_type}}}:"
         keys = (f"{tag}leases", f"{tag}since", f"{tag}asked")
         milliseconds = (round(LEASE * 1000), round(_SILENCE * 1000))
         wished: tuple[str | int, ...] = (self._name, wish.wanted, wish.number, len(wish.back), *wish.back, *wish.kept)
-        arguments: tuple[str | int, ...] = (*keys, self._most[agent_type], *milliseconds, *wished)
-        with redis_errors():
-            try:
-                return int(await self._client.evalsha(_SHA, len(keys), *arguments))
-            except NoScriptError:
-                return int(await self._client.eval(_SCRIPT, len(keys), *arguments))
+        return int(await _SCRIPT.run(self._client, keys, (self._most[agent_type], *milliseconds, *wished)))
 
     def _degrade(self, error: BaseException) -> None:
         if self._degraded:
@@ -181,8 +157,3 @@ class RedisPlaces:
             self._degraded = False
             self._gauge.set(0)
             _log.info("lane_places_shared_again")
-
-    def _forget(self, asked: asyncio.Task[int]) -> None:
-        self._asking.discard(asked)
-        if not asked.cancelled():
-            asked.exception()

@@ -5,6 +5,8 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Final
 
+from bullpen.pool.odds import Odds
+
 __all__ = ["LEVELS", "Tenant", "Tenants"]
 
 LEVELS: Final = 5
@@ -24,7 +26,7 @@ class Tenant:
         is_over: It holds its share of the lanes, or more, and stands behind those who do not.
     """
 
-    __slots__ = ("held", "is_over", "name", "starts", "waiting", "weight")
+    __slots__ = ("_odds", "held", "is_over", "name", "starts", "waiting", "weight")
 
     def __init__(self, name: str, *, weight: float) -> None:
         self.name = name
@@ -33,6 +35,14 @@ class Tenant:
         self.waiting = 0
         self.starts = [0.0] * LEVELS
         self.is_over = False
+        self._odds: dict[str, Odds] = {}
+
+    def odds(self, agent_type: str) -> Odds:
+        """What became of its runs of that type."""
+        odds = self._odds.get(agent_type)
+        if odds is None:
+            odds = self._odds[agent_type] = Odds()
+        return odds
 
 
 class Tenants:

@@ -109,11 +109,6 @@ def circuit_open(name: str, *, wait: float) -> CircuitOpen:
     return CircuitOpen(f"{name} has failed too often, and is left alone. {again}", retry_after=max(_LEAST, wait))
 
 
-def _labels(name: str) -> tuple[str, str]:
-    provider, _, model = name.partition(":")
-    return provider, model
-
-
 def _standing(circuit: Circuit, now: float) -> dict[str, Any]:
     breaker = circuit.breaker
     breaker.window.slide(now)

@@ -2,32 +2,27 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from contextvars import Context
 from dataclasses import dataclass
-from hashlib import sha1
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from redis.asyncio import Redis, RedisCluster
-from redis.exceptions import NoScriptError
 
 from bullpen.errors import DependencyDown
 from bullpen.resilience.breaker import BreakerPolicy, Report
 from bullpen.resilience.ports import Outcome
 from bullpen.resilience.window import SLICES
-from bullpen.stores.redis import redis_errors
+from bullpen.stores.questions import Questions, answered
+from bullpen.stores.script import Script
 
 __all__ = ["PREFIX", "Exchange", "News", "Reports"]
 
 PREFIX: Final = "bullpen:{breakers}:"
 """Begins every key. The tag in braces puts them all on one shard of a cluster, where a script must find its keys."""
 
-_SCRIPT: Final = Path(__file__).with_name("breaker.lua").read_text("utf-8")
-_SHA: Final = sha1(_SCRIPT.encode(), usedforsecurity=False).hexdigest()
+_SCRIPT: Final = Script(Path(__file__).with_name("breaker.lua"))
 _FIELDS: Final = 5  # of each circuit in the answer
 _MILLISECONDS: Final = 1000
-_TURNS: Final = 10
-_LAST_TURN: Final = 0.2  # seconds
 
 Reports: TypeAlias = Mapping[str, Report]
 """Every circuit that is not closed, by its model."""
@@ -85,7 +80,7 @@ class Exchange:
         self._hear = hear
         self._late = late
         self._asked = self._heard = 0
-        self._asking: set[asyncio.Task[Any]] = set()
+        self._questions = Questions()
 
     async def tell(self, *news: News, latest: float = 0.0) -> bool:
         """Tells all this, and hears how every circuit stands; whether the probe that asked may go out.
@@ -99,10 +94,7 @@ class Exchange:
         """
         self._asked += 1
         number = self._asked
-        # In a context of its own: it is of no request. And a task, for the client may not heed being cancelled.
-        asking = asyncio.create_task(self._ask(news), context=Context())
-        self._asking.add(asking)
-        asking.add_done_callback(self._forget)
+        asking = self._questions.ask(self._ask(news))
         try:
             answer = await self._in_time(asking, latest=latest)
         finally:
@@ -113,31 +105,18 @@ class Exchange:
         return bool(answer[0])
 
     async def aclose(self) -> None:
-        """Ends what is still asked, so that nobody uses the client any more; waits two seconds for that at most.
-
-        Again and again: the client may swallow a cancellation, and would connect anew after it was closed.
-        """
-        for _ in range(_TURNS):
-            if not self._asking:
-                return
-            for each in self._asking:
-                each.cancel()
-            await asyncio.wait(tuple(self._asking), timeout=_LAST_TURN)
+        """Ends what is still asked; see `Questions.aclose`."""
+        await self._questions.aclose()
 
     async def _ask(self, news: Sequence[News]) -> list[Any]:
         keys = [f"{PREFIX}circuits", f"{PREFIX}mark", *(f"{PREFIX}window:{each.name}" for each in news)]
         arguments: list[str | float] = [*self._policy]
         for each in news:
             arguments += (each.name, each.successes, each.failures, each.back, each.outcome, each.asks)
-        with redis_errors():
-            try:
-                answer = await self._client.evalsha(_SHA, len(keys), *keys, *arguments)
-            except NoScriptError:  # a restart, or a flush
-                answer = await self._client.eval(_SCRIPT, len(keys), *keys, *arguments)
-        return list(answer)
+        return list(await _SCRIPT.run(self._client, keys, arguments))
 
     async def _in_time(self, asking: asyncio.Task[list[Any]], *, latest: float) -> list[Any]:
-        if await _answered(asking, within=self._patience):
+        if await answered(asking, within=self._patience):
             return asking.result()
         late = DependencyDown("Redis did not answer in time. Try again in a moment.")
         self._late(late)
@@ -145,24 +124,6 @@ class Exchange:
         if not done:
             raise late
         return asking.result()
-
-    def _forget(self, asked: asyncio.Task[Any]) -> None:
-        self._asking.discard(asked)
-        if not asked.cancelled():
-            asked.exception()  # looked at, for nobody else may be there to do it
-
-
-async def _answered(asking: asyncio.Task[Any], *, within: float) -> bool:
-    """Whether the task ends in `within` seconds; it is left running either way.
-
-    The wait is in turns. While this process is busy, or is not given a processor, time passes that is not Redis': its
-    answer may be there, and takes some turns of the loop to be read.
-    """
-    for _ in range(_TURNS):
-        done, _ = await asyncio.wait((asking,), timeout=within / _TURNS)
-        if done:
-            return True
-    return False
 
 
 def _policy(policy: BreakerPolicy) -> tuple[float, ...]:

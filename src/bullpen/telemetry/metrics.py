@@ -4,6 +4,7 @@ Labels are bounded by construction: agent types and models come from the catalog
 error types from `bullpen.errors`. Nothing a caller sends becomes a label.
 """
 
+from collections.abc import Callable
 from typing import Final, Literal, TypeAlias
 
 import psutil
@@ -25,8 +26,8 @@ class Metrics:
     """Every metric of one process, each an attribute named without the `bullpen_` prefix.
 
     One instance a process, made by the composition root and handed down. Values that are read rather than counted
-    (memory, CPU) are refreshed by `render`. Of several workers of one server any renders the figures of all, and then
-    each refreshes its own now and then.
+    (memory, CPU, what `follow` was given) are refreshed by `render`. Of several workers of one server any renders the
+    figures of all, and then each refreshes its own now and then.
     """
 
     def __init__(self, *, version: str = "unknown") -> None:
@@ -35,6 +36,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         self._process = psutil.Process()
         self._process.cpu_percent()
+        self._followed: list[tuple[Gauge, Callable[[], float]]] = []
         self._declare_agents()
         self._declare_pool()
         self._declare_models()
@@ -52,10 +54,19 @@ class Metrics:
         self.refresh()
         return generate_latest(self.registry)
 
+    def follow(self, gauge: Gauge, read: Callable[[], float]) -> None:
+        """From the next refresh on `gauge` is what `read` says; the library's `set_function` is not seen by workers.
+
+        `read` is called in any thread, waits for nothing and raises nothing.
+        """
+        self._followed.append((gauge, read))
+
     def refresh(self) -> None:
-        """Reads memory and CPU of this process."""
+        """Reads memory and CPU of this process, and what is followed."""
         self.memory_usage_bytes.set(self._process.memory_info().rss)
         self.cpu_usage_percent.set(self._process.cpu_percent())
+        for gauge, read in self._followed:
+            gauge.set(read())
 
     def _declare_agents(self) -> None:
         counter, gauge, histogram = self._counter, self._gauge, self._histogram

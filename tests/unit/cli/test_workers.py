@@ -20,8 +20,9 @@ class Puppet:
     def __init__(self, number: int, *, fate: str) -> None:
         self.number = number
         self.pid = 1000 + number
-        self.age = 0.0
+        self.age = self.silence = 0.0
         self.excused = self.was_ready = False
+        self.deaf = fate == "is deaf"
         self.told: list[str] = []
         self._ready = asyncio.Event()
         self._ended = asyncio.Event()
@@ -29,7 +30,7 @@ class Puppet:
         if fate == "works":
             self.was_ready = True
             self._ready.set()
-        elif fate != "hangs":
+        elif fate not in {"hangs", "is deaf"}:
             self.end(int(fate))
 
     @property
@@ -58,10 +59,12 @@ class Puppet:
     def stop(self) -> None:
         self.told.append("stop")
         self.excused = True
-        self.end(0)
+        if not self.deaf:
+            self.end(0)
 
     def kill(self) -> None:
         self.told.append("kill")
+        self.silence = 0.0
         self.end(-9)
 
     def close(self) -> None:
@@ -78,15 +81,22 @@ class Cast:
 
     async def spawn(self, number: int) -> "Child":
         fate = self._fates.pop(0) if self._fates else "works"
+        await asyncio.sleep(0)  # as a process takes its time
         if fate == "no process":
             raise BlockingIOError(EAGAIN, "Resource temporarily unavailable")
         self.all.append(Puppet(number, fate=fate))
         return cast("Child", self.all[-1])
 
 
-def supervisor(played: Cast, *, workers: int = 2) -> Supervisor:
+def supervisor(played: Cast, *, workers: int = 2, stop_within: float = ENOUGH, pause: float = 0.001) -> Supervisor:
     return Supervisor(
-        played.spawn, workers=workers, ready_within=0, stop_within=ENOUGH, buried=played.buried.append, pause=0.001
+        played.spawn,
+        workers=workers,
+        ready_within=0,
+        stop_within=stop_within,
+        buried=played.buried.append,
+        pause=pause,
+        silence=0.02,
     )
 
 
@@ -183,3 +193,55 @@ async def test_a_stop_during_the_first_start_is_a_success() -> None:
     chief = supervisor(played)
     async with running(chief):
         await until(lambda: len(played.all) == 1)
+
+
+async def test_workers_that_die_at_once_have_successors_with_different_numbers() -> None:
+    """Two with one number would write to the same files, and one of them would be told nothing any more."""
+    played = Cast()
+    async with running(supervisor(played, workers=3)):
+        await until(lambda: len(played.all) == 3)
+        for each in played.all[:3]:
+            each.end(-9)
+        await until(lambda: len(played.all) == 6)
+    assert sorted(each.number for each in played.all[3:]) == [1, 2, 3]
+    assert [each.told for each in played.all[3:]] == [["stop", "closed"]] * 3
+
+
+async def test_one_that_hangs_is_killed_and_replaced() -> None:
+    """It can work, and says nothing for too long; the others are left alone."""
+    played = Cast()
+    async with running(supervisor(played)):
+        await until(lambda: len(played.all) == 2)
+        played.all[1].silence = 1.0
+        await until(lambda: len(played.all) == 3)
+        assert [each.told for each in played.all] == [[], ["kill", "closed"], []]
+
+
+async def test_a_first_one_that_hangs_and_does_not_listen_is_killed() -> None:
+    """Whoever stops a start that does not get on does not wait for it for ever."""
+    played = Cast("is deaf")
+    async with running(supervisor(played, stop_within=0.001)):
+        await until(lambda: len(played.all) == 1)
+    assert played.all[0].told == ["stop", "kill", "closed"]
+
+
+async def test_a_system_without_room_for_all_serves_nobody() -> None:
+    """At the start somebody looks on: it is told of, and those who have begun are ended."""
+    played = Cast("works", "no process")
+    assert await supervisor(played).run() == 1
+    assert played.all[0].told == ["stop", "closed"]
+    assert await supervisor(Cast("no process")).run() == 1
+
+
+async def test_a_replacement_takes_the_seat_of_a_dead_one_for_good() -> None:
+    """Asked for while the pause after a death goes on: nobody else is started for the same seat afterwards."""
+    played = Cast("works", "works")
+    chief = supervisor(played, pause=0.05)
+    async with running(chief):
+        await until(lambda: len(played.all) == 2)
+        played.all[1].end(-9)
+        await until(lambda: played.buried == [2])
+        chief.replace()
+        await until(lambda: len(played.all) == 4)
+        await asyncio.sleep(0.1)  # the pause is over
+        assert len(chief.pids) == 2

@@ -7,8 +7,8 @@ from structlog.testing import capture_logs
 
 from bullpen.agents import AgentDefinition
 from bullpen.caller import Caller
-from bullpen.errors import PoolExhausted, Unexpected
-from bullpen.execution.record import Counters, Record, Spend
+from bullpen.errors import Cancelled, GuardrailRefused, ModelUnavailable, PoolExhausted, Unexpected
+from bullpen.execution.record import Counters, Observe, Record, Spend, unobserved
 from bullpen.llm.run import ModelRun
 from bullpen.pool import Lane
 from bullpen.resilience import Deadline
@@ -23,14 +23,19 @@ LANE = Lane(name="actor_0", agent=None, wait=2.0)
 
 
 def record(
-    metrics: Metrics, run: ModelRun | None = None, *, audit: Audit | None = None, spend: Spend | None = None
+    metrics: Metrics,
+    run: ModelRun | None = None,
+    *,
+    audit: Audit | None = None,
+    spend: Spend | None = None,
+    observe: Observe = unobserved,
 ) -> Record:
     definition = AgentDefinition(type="actor", task_category="greeting")
     return Record(
         run or model_run(),
         caller=ANN,
         task_length=5,
-        counters=Counters(metrics, definition=definition, model="m"),
+        counters=Counters(metrics, definition=definition, model="m", observe=observe),
         audit=audit or Audit(Kept()),
         spend=spend,
     )
@@ -66,6 +71,29 @@ def test_a_reader_who_stops_is_a_cancelled_run() -> None:
     with pytest.raises(GeneratorExit), record(metrics).kept():
         raise GeneratorExit
     assert count(metrics, "cancelled") == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "failed"),
+    [
+        (GuardrailRefused("no"), False),
+        (Cancelled("left"), False),
+        (GeneratorExit(), False),
+        (ModelUnavailable("away"), True),
+        (PoolExhausted("full"), True),
+        (ValueError("a defect"), True),
+    ],
+)
+def test_a_run_failed_when_the_service_failed_it(error: BaseException, failed: bool) -> None:
+    """What the caller must change, or does not want any more, is no reason to scale."""
+    heard: list[bool] = []
+
+    def observe(_duration: float, /, *, ok: bool) -> None:
+        heard.append(ok)
+
+    with suppress(BaseException), record(Metrics(), observe=observe).kept():
+        raise error
+    assert heard == [not failed]
 
 
 def test_overhead_is_what_was_neither_waiting_nor_away() -> None:

@@ -67,6 +67,12 @@ async def test_tasks_that_come_together_are_one_call(tmp_path: Path) -> None:
     assert len({answer.run_id for answer in answers if isinstance(answer, Answer)}) == 4
 
 
+async def test_a_task_with_little_time_does_not_spend_it_waiting_for_company(tmp_path: Path) -> None:
+    """Alone, with less time than others are waited for, it is answered all the same."""
+    async with sorter(tmp_path, ScriptedModel(turns=[shout]), batch={"size": 3, "wait": 60}) as works:
+        assert results(await ask(works, "a", timeout=4)) == ["A"]
+
+
 async def test_what_was_used_is_divided(tmp_path: Path) -> None:
     """To the last token: the sum of the shares is what was booked."""
     async with sorter(tmp_path, ScriptedModel(turns=[shout])) as works:

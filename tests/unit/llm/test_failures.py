@@ -3,6 +3,7 @@
 import json
 from email.utils import formatdate
 from itertools import pairwise
+from math import ceil
 from typing import Any
 
 import aiohttp
@@ -29,7 +30,7 @@ from bullpen.errors import (
     ModelTimeout,
     ModelUnavailable,
 )
-from bullpen.llm.failures import ModelCallFailed, classify, deadline_exceeded, nonsense, timed_out
+from bullpen.llm.failures import ModelCallFailed, classify, deadline_exceeded, headers_of, nonsense, timed_out
 from bullpen.llm.ports import ModelName
 from tests.stubs.clock import StillClock
 
@@ -123,6 +124,7 @@ def test_the_cause_decides(error: Exception, kind: type[ModelFailed]) -> None:
     ("told", "seconds"),
     [
         ("7", 7.0),
+        ("8.59702", 8.59702),
         ("0.5", 0.5),
         (formatdate(NOW + 30, usegmt=True), 30.0),
         (formatdate(NOW - 30, usegmt=True), 0.0),
@@ -136,13 +138,19 @@ def test_the_provider_says_when_to_come_back(told: str, seconds: float) -> None:
     """`Retry-After` is seconds or a date; what is neither counts as one second."""
     failure = classify(caused(status_error(429, retry_after=told)), MODEL, clock=StillClock(NOW))
     assert failure.retry_after == seconds
-    assert f"{seconds:g} s" in failure.detail
+    assert f"in {max(1, ceil(seconds))} s." in failure.detail
 
 
 def test_without_a_word_it_is_one_second() -> None:
     """A busy provider that does not say when is asked again in a second."""
     assert classify(caused(status_error(429)), MODEL).retry_after == 1.0
     assert classify(ModelRateLimitError(SECRET), MODEL).retry_after == 1.0
+
+
+def test_the_headers_of_the_answer_are_found() -> None:
+    """Behind Agno's own exception, under names in lower case; an error that is no answer has none."""
+    assert headers_of(caused(status_error(429, retry_after="7")))["retry-after"] == "7"
+    assert headers_of(caused(ConnectionResetError())) == headers_of(None) == {}
 
 
 @pytest.mark.parametrize("status", [400, 401, 408, 429, 500])
@@ -157,6 +165,11 @@ def test_one_of_our_own_is_itself() -> None:
     """A failure that is ours already keeps its text."""
     ours = ModelTimeout("mine")
     assert classify(ours, MODEL) is ours
+
+
+def test_an_answer_too_deep_to_be_read_is_none() -> None:
+    """A thousand brackets are more than a parser takes; both clients call it the same."""
+    assert type(classify(caused(RecursionError()), MODEL)) is ModelNonsense
 
 
 def test_a_circle_of_causes_ends() -> None:

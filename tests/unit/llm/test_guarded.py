@@ -8,16 +8,17 @@ from agno.agent import Agent, RunOutput
 from agno.metrics import ModelType
 from agno.models.anthropic import Claude
 from agno.models.base import Model
+from agno.models.message import Message
 from agno.models.openai import OpenAIChat
 from agno.run.base import RunStatus
 from openai.types.chat.chat_completion_chunk import ChoiceDeltaToolCall, ChoiceDeltaToolCallFunction
 
-from bullpen.llm import CallSettings, GuardedModel
+from bullpen.llm import CallSettings, GuardedModel, Preferences
 from bullpen.llm.guarded import guarded
 from bullpen.llm.link import Link
 from bullpen.llm.ports import ModelName
 from tests.stubs.booking import KeptUsage, guard, meter
-from tests.stubs.scripted import ScriptedModel, calls
+from tests.stubs.scripted import Hang, ScriptedModel, calls
 
 CLAUDE = Claude(id="claude-opus-5-5", api_key="k", thinking={"type": "adaptive"}, max_tokens=5)
 OPENAI = OpenAIChat(id="gpt-4o", api_key="k", temperature=0.3, system_prompt="Be brief.", instructions=["Be kind."])
@@ -85,6 +86,13 @@ def test_streamed_tool_calls_are_joined_by_their_shape(models: tuple[Model, ...]
     assert outside.parse_tool_calls(WHOLE) == WHOLE
 
 
+def test_a_call_far_up_is_the_first_all_the_same() -> None:
+    """Agno would make a list as long as the number a provider gave, and hold up everybody meanwhile."""
+    pieces = [delta("{}", name="add")]
+    pieces[0].index = 10**9
+    assert chain(OPENAI).parse_tool_calls(pieces) == WHOLE
+
+
 async def test_a_synchronous_run_is_refused() -> None:
     """It would hold up every other run of the process: Agno's `run` ends in an error that says so."""
     inner = ScriptedModel()
@@ -118,3 +126,15 @@ def test_only_the_first_model_of_a_chain_is_seen() -> None:
     assert outside.inner is OPENAI
     assert [link.model for link in outside.chain] == [OPENAI, CLAUDE]
     assert outside.call == CallSettings()
+
+
+async def test_a_hedge_asks_another_model_also_where_the_first_stands_back() -> None:
+    """The order is settled before the two calls begin: never are both of them to the same model."""
+    preferences = Preferences()
+    preferences.prefer_fallback("x:a")
+    slow, standing_back = ScriptedModel(id="b", turns=[Hang()]), ScriptedModel(id="a", turns=["a"])
+    usage = KeptUsage()
+    links = [Link(ModelName("x", each.id), each) for each in (standing_back, slow)]
+    outside = guarded(links, call=CallSettings(hedge_after=0.01), meter=meter(usage=usage, preferences=preferences))
+    assert (await outside.ainvoke(messages=[Message(role="user", content="Who?")])).content == "a"
+    assert (len(slow.asked), len(standing_back.asked), usage.hedges) == (1, 1, ["x:b"])

@@ -134,3 +134,27 @@ async def test_a_caller_who_leaves_ends_both() -> None:
     with pytest.raises(asyncio.CancelledError):
         await asking
     assert sorted(calls.closed) == [0, 1]
+
+
+async def test_a_caller_who_leaves_in_the_middle_hangs_up_on_the_winner() -> None:
+    """A stream nobody reads goes on costing money."""
+    calls = Calls()
+    calls.release[0].set()
+    pieces = hedged(calls.begin, after=NEVER, may_hedge=lambda: True, speaks=bool)
+    async with aclosing(pieces):
+        assert await anext(pieces) == "0 first"
+        assert calls.closed == []
+    assert calls.closed == [0]
+
+
+async def test_of_two_that_speak_at_once_one_is_hung_up_on() -> None:
+    """Also when it has spoken already."""
+    calls = Calls()
+    pieces = hedged(calls.begin, after=NOW, may_hedge=lambda: True, speaks=bool)
+    async with aclosing(pieces):
+        first = asyncio.ensure_future(anext(pieces))
+        await calls.both.wait()
+        for each in calls.release:
+            each.set()
+        assert await first == "0 first"
+        assert calls.closed == [1]

@@ -15,14 +15,29 @@ from bullpen.llm import CallSettings, GuardedModel, Models
 from bullpen.llm.failures import ModelCallFailed
 from bullpen.llm.local import AllowAll
 from bullpen.llm.ports import Attempt, ModelName
+from bullpen.llm.responses import Answers
 from bullpen.resilience import Deadline
-from tests.stubs.booking import FlatPrices, KeptUsage, Purse, guard, model_run, safeguards
+from tests.stubs.booking import FlatPrices, KeptUsage, Purse, guard, model_run, models, safeguards
 from tests.stubs.clock import StillClock
 from tests.stubs.scripted import INPUT_TOKENS, OUTPUT_TOKENS, Broken, Hang, Reply, ScriptedModel, Turn
 
 ASKED = [Message(role="user", content="12345678" * 10)]
 SENT = 20
 NAME = ModelName("scripted", "scripted")
+
+
+CALL = CallSettings(retries=0)
+
+
+class OpenAnswer:
+    """An answer that nobody has read to its end."""
+
+    def __init__(self) -> None:
+        self.headers: dict[str, str] = {}
+        self.is_closed = False
+
+    async def aclose(self) -> None:
+        self.is_closed = True
 
 
 async def ask(model: GuardedModel, *, stream: bool = False) -> str:
@@ -233,6 +248,21 @@ async def test_an_empty_answer_costs_its_prompt(*, stream: bool) -> None:
     assert (booked.input_tokens, booked.output_tokens, booked.cost, booked.estimated) == (SENT, 0, SENT, True)
 
 
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("turn", "state"), [(Reply(text=None), "closed"), (ValueError("half"), "open")], ids=["empty", "broken"]
+)
+async def test_who_makes_a_model_say_nothing_closes_it_to_nobody(turn: Turn, state: str, *, stream: bool) -> None:
+    """A model that refuses, or is not let to speak by its provider's filter, answers whole and without a word."""
+    guards = safeguards()
+    given = models(safeguards=guards)
+    model = given.guard(ScriptedModel(turns=[turn] * 6), call=CallSettings(retries=0))
+    for _ in range(6):
+        with pytest.raises(ModelCallFailed):
+            await ask(model, stream=stream)
+    assert [each["state"] for each in guards.breakers.standings()] == [state]
+
+
 @pytest.mark.parametrize("turn", [ConnectionResetError(), Reply(text=None)], ids=["broken", "empty"])
 async def test_a_failure_does_not_name_the_model_of_a_run(turn: Turn) -> None:
     """That is the one that answered last, or none yet."""
@@ -283,3 +313,32 @@ async def test_the_time_of_the_model_is_not_ours() -> None:
         async for _ in guard(ScriptedModel(turns=[late])).ainvoke_stream(messages=ASKED):
             clock.pass_time(5)
     assert run.away_seconds == 2
+
+
+async def test_a_model_is_as_quick_as_its_first_word() -> None:
+    """How long a stream goes on is up to what was asked, and to whoever reads it."""
+    clock, guards = StillClock(0), safeguards()
+
+    def late(_: Sequence[Message]) -> str:
+        clock.pass_time(2)
+        return "one two"
+
+    with model_run(deadline=Deadline(1000.0, clock)).as_current():
+        async for _ in (
+            models(safeguards=guards).guard(ScriptedModel(turns=[late]), call=CALL).ainvoke_stream(messages=ASKED)
+        ):
+            clock.pass_time(5)
+    assert guards.limits.latency(str(NAME)) == 2
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_no_answer_outlives_its_attempt(*, stream: bool) -> None:
+    """Whoever goes on reading it or not: the provider is hung up on."""
+    answer = OpenAnswer()
+
+    def answers(_: Sequence[Message]) -> str:
+        Answers.current().add(answer)
+        return "done"
+
+    assert await ask(guard(ScriptedModel(turns=[answers])), stream=stream) == "done"
+    assert answer.is_closed

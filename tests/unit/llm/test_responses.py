@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 
-from bullpen.llm.responses import Answers, note, stamp
+from bullpen.llm.responses import Answers, Watched, note, stamp
 
 
 class Body(httpx2.AsyncByteStream):
@@ -99,3 +99,19 @@ async def test_outside_any_call_answers_are_nobodys() -> None:
     with (mine := Answers()).collecting():
         assert Answers.current() is mine
     assert Answers.current() is not mine
+
+
+async def test_an_answer_without_end_ends() -> None:
+    """The SDKs would read on, good answer or bad, until no memory is left or the call's time is over."""
+    pieces = aiter(Watched(Body(), largest=1000))
+    assert sum([len(await anext(pieces)) for _ in range(200)]) == 1000
+    with pytest.raises(ValueError, match="larger than 1000 bytes"):
+        await anext(pieces)
+
+
+@pytest.mark.parametrize("status", [200, 500])
+async def test_every_body_is_watched(status: int) -> None:
+    """A refusal's reasons may be as long as an answer."""
+    answer = httpx2.Response(status, stream=Body())
+    await note(answer)
+    assert isinstance(answer.stream, Watched)

@@ -45,9 +45,27 @@ async def test_ours_and_its_refusals_do_not(kind: type[BullpenError]) -> None:
     assert await state_after(kind("x")) == "closed"
 
 
-async def test_a_caller_who_leaves_does_not() -> None:
-    """Nobody knows what would have come."""
-    assert await state_after(None, cancelled=True, waited=100) == "closed"
+@pytest.mark.parametrize(("cancelled", "calls", "latency"), [(False, 1, 0.1), (True, 0, None)])
+async def test_an_answer_counts_and_a_caller_who_leaves_does_not(
+    *, cancelled: bool, calls: int, latency: float | None
+) -> None:
+    """Nobody knows what would have come, nor when."""
+    guards = safeguards()
+    entry = await guards.enter(NAME, deadline=Deadline.after(60), patience=1)
+    entry.leave(None, cancelled=cancelled, waited=0.1)
+    assert [(each["calls"], each["failures"]) for each in guards.breakers.standings()] == [(calls, 0)]
+    assert guards.limits.latency(NAME) == latency
+
+
+async def test_a_probe_whose_caller_leaves_frees_its_place() -> None:
+    """The next one tries, and need not wait until the place would be lost."""
+    clock = StillClock()
+    breakers = LocalBreakers(metrics=Metrics(), policy=BreakerPolicy(failures=1, open_seconds=1), clock=clock)
+    guards, deadline = safeguards(breakers=breakers), Deadline.after(60)
+    (await guards.enter(NAME, deadline=deadline, patience=1)).leave(ModelUnavailable("x"), cancelled=False, waited=0.1)
+    clock.pass_time(2)
+    for _ in range(2):
+        (await guards.enter(NAME, deadline=deadline, patience=1)).leave(None, cancelled=True, waited=0.1)
 
 
 @pytest.mark.parametrize(("waited", "state"), [(4.9, "closed"), (5.1, "open")])
@@ -70,11 +88,23 @@ async def test_slow_is_three_times_its_usual(usual: float, waited: float, *, ove
     assert guards.is_overdue(NAME, waited=waited) is overdue
 
 
+async def test_a_refusal_alone_is_no_wish_for_rest() -> None:
+    """A 429 lowers the limit; who is let through next need not wait for the second that our own error suggests."""
+    guards = safeguards()
+    entry = await guards.enter(NAME, deadline=Deadline.after(60), patience=1)
+    before = guards.limits.standings()[0]["limit"]
+    entry.leave(ModelBusy("x", retry_after=30), cancelled=False, waited=0.1)
+    entry.learn({"date": "Fri, 20 Nov 2026 16:00:00 GMT"})
+    assert guards.limits.standings()[0]["limit"] < before
+    assert guards.limits.standings()[0]["resting"] == 0
+
+
 async def test_a_provider_that_asks_for_rest_gets_it() -> None:
     """Until then nobody is let through."""
     guards = safeguards()
     entry = await guards.enter(NAME, deadline=Deadline.after(60), patience=1)
     entry.leave(ModelBusy("x", retry_after=30), cancelled=False, waited=0.1)
+    entry.learn({"retry-after": "30"})
     with pytest.raises(ModelBusy):
         await guards.enter(NAME, deadline=Deadline.after(60), patience=1)
 
@@ -99,6 +129,6 @@ async def test_headers_are_learnt_from() -> None:
     entry = await guards.enter(NAME, deadline=Deadline.after(60), patience=1)
     entry.leave(None, cancelled=False, waited=0.1)
     entry.learn({"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "30s"})
-    entry.learn(None)
+    entry.learn({})
     with pytest.raises(ModelBusy):
         await guards.enter(NAME, deadline=Deadline.after(60), patience=1)

@@ -23,7 +23,8 @@ from bullpen.llm.guarded import GuardedModel, guarded
 from bullpen.llm.link import Link
 from bullpen.llm.ports import ModelName
 from bullpen.llm.responses import Answers
-from bullpen.resilience import AdaptiveLimits, Deadline
+from bullpen.llm.slim.errors import Head, Refused
+from bullpen.resilience import AdaptiveLimits, Deadline, RetryBudgets
 from bullpen.resilience.breaker import BreakerPolicy
 from bullpen.resilience.gradient import AdaptivePolicy
 from bullpen.resilience.local import LocalBreakers
@@ -108,6 +109,27 @@ async def test_the_next_model_is_asked(turn: Turn, *, stream: bool) -> None:
     assert (run.model, run.failure) == ("b", None)
 
 
+async def test_retries_do_not_pay_for_retries(*, stream: bool) -> None:
+    """A call puts its share in once, however often it is tried: else an outage would fill the budget by itself."""
+    budgets = RetryBudgets(metrics=Metrics(), ratio=1.0, reserve=2)
+    assert isinstance(
+        await failure(
+            chain(inner := model("a", DOWN), retries=9, safeguards=safeguards(budgets=budgets)), stream=stream
+        ),
+        ModelUnavailable,
+    )
+    assert len(inner.asked) == 1 + 3
+
+
+async def test_a_pause_is_the_models_time(*, stream: bool) -> None:
+    """It is not what this server adds."""
+    run, links = model_run(), [Link(ModelName("x", "a"), model("a", DOWN, "fine"))]
+    outside = guarded(links, call=CallSettings(retries=1, retry_delay=0.02, retry_delay_max=0.02), meter=meter())
+    with run.as_current():
+        await ask(outside, stream=stream)
+    assert run.away_seconds >= 0.02
+
+
 async def test_the_last_failure_is_told(*, stream: bool) -> None:
     """When no model is left; it is also the run's."""
     run = model_run()
@@ -118,9 +140,12 @@ async def test_the_last_failure_is_told(*, stream: bool) -> None:
 
 
 async def test_what_the_caller_can_mend_is_told_first(*, stream: bool) -> None:
-    """A request that one model refused is to be changed, whatever was wrong with the others."""
-    told = await failure(chain(model("a", REFUSED), model("b", DOWN)), stream=stream)
+    """A request that one model refused is to be changed, whatever was wrong with the others; it is also the run's."""
+    run = model_run()
+    with run.as_current():
+        told = await failure(chain(model("a", REFUSED), model("b", DOWN)), stream=stream)
     assert isinstance(told, ModelRejected)
+    assert run.failure is told
 
 
 async def test_an_open_breaker_is_gone_past_without_a_call(*, stream: bool) -> None:
@@ -187,6 +212,19 @@ async def test_what_is_not_the_models_fault_opens_no_breaker(turn: Turn, *, stre
     assert [each["state"] for each in breakers.standings()] == ["closed"]
 
 
+@pytest.mark.parametrize(("asked", "answered"), [({}, True), ({"Retry-After": "30"}, False)])
+async def test_a_busy_model_rests_only_when_it_says_so(asked: dict[str, str], *, answered: bool, stream: bool) -> None:
+    """Whoever calls it next is let through at once, unless the provider wanted to be left alone."""
+    guards = safeguards()
+    busy = ModelProviderError("wait", status_code=429)
+    busy.__cause__ = Refused(Head(429, asked), "wait")
+    outside = chain(model("a", busy, "fine"), safeguards=guards)
+    assert isinstance(await failure(outside, stream=stream), ModelBusy)
+    assert [each["resting"] > 0 for each in guards.limits.standings()] == [not answered]
+    if answered:
+        assert await ask(outside, stream=stream) == "fine"
+
+
 async def test_a_refused_budget_is_the_end(*, stream: bool) -> None:
     """Another model costs money, too; nobody is called, and breaker and limit have their places back."""
     guards = safeguards()
@@ -240,6 +278,31 @@ async def test_all_attempts_at_one_call_have_one_key(*, stream: bool) -> None:
     assert len(keys) == 4
     assert len(set(keys[:3])) == 1
     assert keys[3] not in {None, keys[0]}
+
+
+async def test_a_word_too_many_is_told_as_what_it_was(*, stream: bool) -> None:
+    """A stream that breaks off, and opens the breaker by it, was not refused by the breaker."""
+    breakers = LocalBreakers(metrics=Metrics(), policy=BreakerPolicy(failures=1))
+    inner = model("a", Broken(before="One ", error=ConnectionResetError()))
+    told = await failure(chain(inner, retries=3, safeguards=safeguards(breakers=breakers)), stream=stream)
+    assert isinstance(told, ModelUnavailable if stream else CircuitOpen)
+
+
+@pytest.mark.parametrize(("turn", "retries", "kind"), [(DOWN, 0, ModelUnavailable), (REFUSED, 3, ModelRejected)])
+async def test_what_would_not_be_tried_again_is_told_as_it_is(
+    turn: Turn, retries: int, kind: type[BullpenError], *, stream: bool
+) -> None:
+    """An open breaker keeps from a retry; where there would be none it has nothing to say."""
+    breakers = LocalBreakers(metrics=Metrics(), policy=BreakerPolicy(failures=1))
+    guards = safeguards(breakers=breakers)
+
+    async def meanwhile(_: Sequence[Message]) -> Turn:
+        (await breakers.enter("x:a")).leave("failure")
+        return turn
+
+    assert isinstance(
+        await failure(chain(model("a", meanwhile), retries=retries, safeguards=guards), stream=stream), kind
+    )
 
 
 async def test_a_spoken_word_is_final(*, stream: bool) -> None:
@@ -298,3 +361,14 @@ async def test_a_model_that_hangs_is_asked_again_only_where_there_is_no_other(
     with model_run().as_current():
         assert await ask(guarded(links, call=call, meter=meter()), stream=stream) == told
     assert len(hanging.asked) == times
+
+
+@pytest.mark.parametrize(("asked", "times"), [("30", 1), ("0", 2)])
+async def test_who_is_told_to_wait_asks_another(asked: str, times: int, *, stream: bool) -> None:
+    """A long rest is waited for by nobody who has another model to ask, not even by the call that was told of it."""
+    busy = ModelProviderError("wait", status_code=429)
+    busy.__cause__ = Refused(Head(429, {"Retry-After": asked}), "wait")
+    first = model("a", busy)
+    async with asyncio.timeout(10):
+        assert await ask(chain(first, model("b"), retries=1), stream=stream) == "b"
+    assert len(first.asked) == times

@@ -91,6 +91,11 @@ def test_the_state_follows_from_the_looks_since_the_last_good_one(answers: list[
     asyncio.run(scene())
 
 
+async def test_what_was_not_looked_at_is_not_told(lookout: Lookout, metrics: Metrics) -> None:
+    """A worker that starts is no outage: the least of all workers' figures is shown."""
+    assert "bullpen_dependency_up{" not in metrics.render().decode()
+
+
 async def test_the_gauge_follows_each_look(lookout: Lookout, switch: Switch, metrics: Metrics) -> None:
     """It tells whether the dependency answered, in doubt as well."""
     seen = []

@@ -155,5 +155,6 @@ async def test_ages_are_metrics_at_every_scrape() -> None:
     def shown(kind: str) -> float:
         return metrics.registry.get_sample_value("bullpen_credential_age_seconds", {"kind": kind}) or 0.0
 
+    metrics.render()
     assert shown("api_key") == 20.0
     assert math.isnan(shown("other"))

@@ -1,6 +1,7 @@
 """Who may run now, under any order of coming, going, giving up, and of the pool growing and shrinking."""
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Final
 
 import pytest
@@ -149,19 +150,29 @@ TestCrowd = Crowd.TestCase
 TestCrowd.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
 
 
-def waits(door: Admission, *, number: int, tenant: str = "t", priority: int = 3, now: float = 0.0) -> list[Call]:
-    """So many join the queue for `a`."""
+def waits(
+    door: Admission,
+    *,
+    number: int,
+    tenant: str = "t",
+    priority: int = 3,
+    now: float = 0.0,
+    agent_type: str = "a",
+) -> list[Call]:
+    """So many join the queue for one type."""
     calls = [Call() for _ in range(number)]
     for call in calls:
         found = door.tenants.find(tenant)
-        made = ticket(tenant=found, priority=priority, since=now, until=now + 1000, call=call)
+        made = ticket(agent_type, tenant=found, priority=priority, since=now, until=now + 1000, call=call)
         door.join(made, max_wait=1000)
     return calls
 
 
-def saturated(*, rate: float = 10.0, seconds: int = 30, rules: Rules | None = None) -> tuple[Admission, float]:
+def saturated(
+    *, rate: float = 10.0, seconds: int = 30, rules: Rules | None = None, most: Mapping[str, int] | None = None
+) -> tuple[Admission, float]:
     """A pool of one lane that has lent so many a second for a while, and is lent; and the moment."""
-    door, now = admission(lanes=1, rules=rules), 0.0
+    door, now = admission(lanes=1, rules=rules, most=most), 0.0
     assert door.lend("a", door.tenants.find("t"))
     waits(door, number=round(rate * seconds))
     for number in range(1, round(rate * seconds) + 1):
@@ -196,6 +207,16 @@ def test_only_those_count_who_are_served_before() -> None:
     waits(door, number=100, now=now)
     door.join(ticket(tenant=door.tenants.find("t"), priority=1, since=now, until=now + 1), max_wait=1000)
     door.join(ticket(tenant=door.tenants.find("u"), since=now, until=now + 1), max_wait=1000)
+
+
+def test_a_saturated_type_refuses_nobody_elses_requests() -> None:
+    """A hundred of the same tenant wait for `b`, of which one may run: one for `a` is served before all of them."""
+    door, now = saturated(most={"b": 1})
+    door.resize(2, now)
+    assert door.lend("b", door.tenants.find("t"))
+    waits(door, number=100, now=now, agent_type="b")
+    door.join(ticket(tenant=door.tenants.find("t"), since=now, until=now + 2), max_wait=1000)
+    assert door.gauges.refused["deadline"] == 0
 
 
 def test_a_pace_that_is_not_known_refuses_nobody() -> None:
@@ -287,6 +308,47 @@ def test_overload_keeps_the_lanes_busy_with_what_ends_in_time(timeout: float) ->
     assert hour.late <= 0.02 * hour.good
     assert hour.p99(stream) < timeout
     assert hour.longest <= Rules().max_waiting
+
+
+def test_a_lane_goes_to_nobody_whose_run_would_be_cut_off() -> None:
+    """Where runs with as little time were cut off before, it goes to the next one."""
+    door = admission(lanes=1)
+    tenant = door.tenants.find("t")
+    assert door.lend("a", tenant)
+    door.give("a", tenant, held=2.0, had=2.0, now=2.0, cut=True)
+    assert door.lend("a", tenant)
+    late, alive = Call(), Call()
+    door.join(ticket(tenant=tenant, since=2.0, until=5.5, call=late), max_wait=1000)
+    door.join(ticket(tenant=tenant, since=2.0, until=60.0, call=alive), max_wait=1000)
+    door.give("a", tenant, held=1.5, now=3.5)
+    assert (late.outcomes, alive.outcomes) == (["late"], ["lane"])
+
+
+def test_one_long_run_empties_no_queue() -> None:
+    """Ten wait for half a minute each for runs of a second, and one run of five minutes comes back."""
+    door = admission(lanes=1)
+    tenant = door.tenants.find("t")
+    for second in range(20):
+        assert door.lend("a", tenant)
+        door.give("a", tenant, held=1.0, had=30.0, now=float(second))
+    assert door.lend("a", tenant)
+    calls = [Call() for _ in range(10)]
+    for call in calls:
+        door.join(ticket(tenant=tenant, since=20.0, until=50.0, call=call), max_wait=1000)
+    door.give("a", tenant, held=290.0, had=300.0, now=21.0)
+    assert [call.outcomes for call in calls] == [["lane"], *[[]] * 9]
+
+
+@pytest.mark.parametrize(("run", "timeout"), [(20.0, 300.0), (3.0, 1.0)])
+def test_small_tasks_with_little_time_are_not_judged_by_anothers_large_ones(run: float, timeout: float) -> None:
+    """Neither where another's runs are long, nor where all of another's are cut off: theirs end in time, most of them.
+
+    In both, the other one asks for more than there is.
+    """
+    large = Stream(tenant="large", rate=2 * LANES_OF_MANY / run, run=run, timeout=timeout)
+    small = Stream(tenant="small", rate=1.5, run=0.4, timeout=4.0 if run > timeout else 5.0)
+    hour = RushHour(admission(["a"], lanes=LANES_OF_MANY, metrics=METRICS), [large, small], seconds=60)
+    assert hour.good_of[small] >= 0.9 * (hour.good_of[small] + hour.refused[small])
 
 
 def test_nothing_starves() -> None:

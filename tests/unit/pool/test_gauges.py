@@ -29,3 +29,16 @@ def test_what_is_told_is_shown() -> None:
     assert scrape.value("bullpen_queue_wait_seconds_sum", agent_type="a") == 2
     assert scrape.value("bullpen_task_processing_time_seconds_sum") == 3
     assert gauges.refused == {"full": 1, "displaced": 0, "deadline": 0, "timeout": 0}
+
+
+def test_lanes_in_use_are_read_when_somebody_looks() -> None:
+    """As they are then, however often they changed, and for every type; none before the first."""
+    metrics = Metrics()
+    gauges = Gauges(metrics, ["a", "b"])
+    assert Exposition(metrics.render().decode()).value("bullpen_pool_utilization_percent") == 0
+    for used in (1, 2, 1):
+        gauges.lent("b", used, in_use=used, lanes=2)
+    scrape = Exposition(metrics.render().decode())
+    assert scrape.value("bullpen_active_agents", agent_type="a") == 0
+    assert scrape.value("bullpen_active_agents", agent_type="b") == 1
+    assert scrape.value("bullpen_pool_utilization_percent") == 50

@@ -89,6 +89,20 @@ async def test_failure_mode_what_was_not_heard_is_told_again() -> None:
     assert leases.idle == 1
 
 
+async def test_a_long_absence_costs_no_memory() -> None:
+    """Of what is to be given back the newest thousand are kept in mind; the rest has expired by then."""
+    registry = Registry()
+    registry.away = True
+    leases = registry.leases()
+    for _ in range(1500):
+        leases.take()
+        leases.give()
+        with pytest.raises(DependencyDown):
+            await leases.tell()
+    assert len(registry.told[-1].back) <= 1001
+    assert registry.told[-1].back[-1] == "r:1499"
+
+
 async def test_a_place_that_nobody_gave_is_told_of() -> None:
     """It was taken while nobody could be asked."""
     registry = Registry()

@@ -169,6 +169,24 @@ async def test_an_agent_whose_run_was_interrupted_is_closed(
     assert first.agent in workshop.closed
 
 
+async def test_a_run_that_was_cut_off_is_learnt_from(pool: LocalPool, clock: StillClock) -> None:
+    """Whoever waits, and has no more time than that run had, is refused when a lane comes back."""
+
+    async def late() -> None:
+        async with pool.lane("coder", tenant="t", priority=3, deadline=Deadline.after(2.0, clock=clock)):
+            clock.pass_time(2.0)
+            raise DeadlineExceeded("late")
+
+    with pytest.raises(DeadlineExceeded):
+        await late()
+    async with lane(pool, "coder"):
+        async with lane(pool, "coder"):
+            waiting = asyncio.create_task(late())
+            await asyncio.sleep(0)
+        with pytest.raises(PoolExhausted, match="in time"):
+            await waiting
+
+
 async def test_a_shared_agent_survives_any_failure(pool: LocalPool) -> None:
     """It keeps nothing of a run."""
     with pytest.raises(ZeroDivisionError):

@@ -182,6 +182,23 @@ async def test_the_deadline_ends_the_wait() -> None:
     with pytest.raises(DeadlineExceeded):
         await take(door, "b", within=0.01)
     assert len(door.admission.queue) == 0
+    assert door.admission.gauges.refused["timeout"] == 1
+
+
+@pytest.mark.parametrize(("seconds", "counted"), [(30, 1), (29, 0)])
+async def test_who_is_cancelled_at_the_deadline_was_refused_and_did_not_leave(seconds: float, counted: int) -> None:
+    """Whoever bounds the whole run may be quicker to say so; who leaves before was not refused."""
+    clock = StillClock(0.0)
+    door = Permits(opened := admission(["b"], lanes=1), max_wait=60, clock=clock)
+    await take(door, "b")
+    waiting = asyncio.create_task(
+        door.take("b", tenant="t", priority=3, deadline=Deadline.after(30, clock=clock)),
+    )
+    await asyncio.sleep(0)
+    clock.pass_time(seconds)
+    waiting.cancel()
+    await asyncio.wait((waiting,))
+    assert opened.gauges.refused["timeout"] == counted
 
 
 async def test_a_deadline_that_has_passed_takes_nothing() -> None:

@@ -161,6 +161,18 @@ def test_how_many_of_a_type_are_ahead() -> None:
     assert line.ahead(Tenant("me", weight=1.0), 3, "c") == 0
 
 
+def test_those_of_a_type_without_room_are_not_ahead() -> None:
+    """They are passed over; the others are ahead as ever, and never more of them than of all."""
+    line = queue()
+    me, other = Tenant("me", weight=1.0), Tenant("other", weight=1.0)
+    join(line, *(ticket("shut", tenant=me) for _ in range(9)), ticket("shut", priority=1))
+    join(line, *(ticket("a", tenant=me) for _ in range(2)), *(ticket("b", tenant=other) for _ in range(5)))
+    assert line.ahead(me, 3) == 17
+    assert line.ahead_with_room(me, 3, lambda _: True) == 17
+    assert line.ahead_with_room(me, 3, lambda agent_type: agent_type != "shut") == 5
+    assert line.ahead_with_room(me, 3, lambda _: False) == 0
+
+
 def test_who_has_less_takes_a_place_of_who_has_more() -> None:
     """The newest of its worst priority, whatever the new one's: a crowd keeps nobody out. Equals do not give way."""
     line = queue()

@@ -43,6 +43,15 @@ def test_who_has_just_gone_is_remembered_and_not_for_ever() -> None:
     assert known.find("first") is not first
 
 
+def test_what_became_of_its_runs_is_remembered_by_type() -> None:
+    """As long as the tenant is."""
+    known = tenants()
+    found = known.find("globex")
+    found.odds("a").learn(0.0, held=1.0, had=1.0, cut=True)
+    assert found.odds("a").turn_away(0.0, has=1.0, median=0.0)
+    assert not found.odds("b").turn_away(0.0, has=1.0, median=0.0)
+
+
 def test_waiting_counts_tenants_and_not_tickets() -> None:
     """Two tickets of one tenant are one."""
     known = tenants()

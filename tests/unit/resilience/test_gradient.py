@@ -49,6 +49,21 @@ def test_a_limit_that_is_not_in_use_stays(model: Model) -> None:
     assert model.gradient.limit == 100
 
 
+def test_a_limit_half_used_is_in_use(model: Model) -> None:
+    """No more is asked of a load that comes and goes."""
+    model.answer(always(1.0), calls=50, rounds=2)
+    assert model.gradient.limit == 110
+
+
+@pytest.mark.parametrize(("busy", "limit"), [(0.4, 100), (0.5, 110)])
+def test_a_round_trip_is_in_use_when_half_of_its_answers_met_a_load(model: Model, busy: float, limit: int) -> None:
+    """The others came while few were under way."""
+    model.clock.pass_time(1.0)
+    for number in range(64):
+        model.gradient.succeeded(1.0, in_flight=100 if number < 64 * busy else 10)
+    assert model.gradient.limit == limit
+
+
 def test_a_limit_in_use_grows_while_latency_holds(model: Model) -> None:
     """By its square root in a round trip, up to the ceiling."""
     model.answer(always(1.0))
@@ -62,6 +77,23 @@ def test_one_slow_answer_changes_nothing(model: Model) -> None:
     latencies = iter([60.0, *[1.0] * 99])
     model.answer(lambda: next(latencies))
     assert model.gradient.limit == 110
+
+
+def test_some_quick_answers_do_not_hide_a_slow_model(model: Model) -> None:
+    """One in three is not the median."""
+    latencies = (1.0 if number % 3 == 0 else 10.0 for number in range(100))
+    model.answer(lambda: next(latencies))
+    assert model.gradient.limit == 60
+
+
+def test_a_round_trip_is_judged_by_itself() -> None:
+    """A slow one does not count in the next."""
+    model = Model(AdaptivePolicy(floor=4, start=16, ceiling=400))
+    model.answer(always(1.0), calls=4, rounds=20)
+    model.answer(always(4.0))
+    assert model.gradient.limit == 12
+    model.answer(always(1.1))
+    assert model.gradient.limit > 12
 
 
 def test_latency_within_the_tolerance_is_no_growth(model: Model) -> None:
@@ -107,6 +139,23 @@ def test_a_round_trip_is_judged_once(model: Model) -> None:
     model.clock.pass_time(1.0)
     model.gradient.succeeded(4.0, in_flight=100)
     assert model.gradient.limit == 60
+
+
+@pytest.mark.parametrize(("usual", "trip"), [(0.01, 0.2), (4.0, 4.0)])
+def test_a_round_trip_is_as_long_as_an_answer_usually_takes(usual: float, trip: float) -> None:
+    """And never so short that a handful of quick answers would be judged."""
+    model = Model()
+    for _ in range(20):  # the last answer of each ends a round trip
+        model.clock.pass_time(10)
+        for _ in range(64):
+            model.gradient.succeeded(usual, in_flight=10)
+    model.clock.pass_time(trip * 0.9)
+    for _ in range(100):
+        model.gradient.succeeded(usual, in_flight=100)
+    assert model.gradient.limit == 100
+    model.clock.pass_time(trip * 0.1 + 1e-6)
+    model.gradient.succeeded(usual, in_flight=100)
+    assert model.gradient.limit == 110
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -157,6 +206,20 @@ def test_overload_decreases_once_in_a_round_trip(model: Model) -> None:
         model.gradient.overloaded(in_flight=100)
     assert model.gradient.limit == 70
     model.clock.pass_time(1.0)
+    model.gradient.overloaded(in_flight=70)
+    assert model.gradient.limit == 49
+
+
+@pytest.mark.parametrize(("usual", "pause"), [(0.1, 1.0), (4.0, 4.0)])
+def test_a_second_refusal_counts_after_a_round_trip_and_a_second(usual: float, pause: float) -> None:
+    """Whichever is longer: before that it has the same reason."""
+    model = Model()
+    model.answer(always(usual), calls=49, rounds=20)
+    model.gradient.overloaded(in_flight=100)
+    model.clock.pass_time(pause * 0.9)
+    model.gradient.overloaded(in_flight=70)
+    assert model.gradient.limit == 70
+    model.clock.pass_time(pause * 0.1 + 1e-6)
     model.gradient.overloaded(in_flight=70)
     assert model.gradient.limit == 49
 

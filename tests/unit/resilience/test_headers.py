@@ -62,6 +62,12 @@ def test_a_quota_with_something_left_asks_for_nothing() -> None:
     assert asked_rest(headers, now=NOW) == 0
 
 
+@pytest.mark.parametrize("headers", [{"retry-after": "7"}, {"retry-after-ms": "7000"}])
+def test_one_header_is_enough(headers: dict[str, str]) -> None:
+    """Most providers send no more than that with a refusal."""
+    assert asked_rest(headers, now=NOW) == 7
+
+
 def test_the_longest_of_several_counts() -> None:
     """Requests may be there again when tokens are not."""
     headers = {

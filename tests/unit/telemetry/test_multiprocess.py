@@ -17,6 +17,7 @@ from bullpen.telemetry import Metrics, multiprocess
 folder, number, size, busy, up = Path(sys.argv[1]), *map(int, sys.argv[2:])
 multiprocess.join(folder, worker=number)
 metrics = Metrics(version="1")
+metrics.follow(metrics.credential_age_seconds.labels("api_key"), lambda: size)
 metrics.refresh()
 metrics.errors_total.labels("not_found", "general").inc(size)
 metrics.queue_wait_seconds.labels("general").observe(0.2)
@@ -48,6 +49,7 @@ def test_a_scrape_is_about_all_workers(tmp_path: Path) -> None:
     assert scrape.value("bullpen_pool_utilization_percent", pool_type="agent") == 20
     assert scrape.value("bullpen_dependency_up", dependency="redis") == 0
     assert scrape.value("bullpen_config_broken", file="limits.yaml") == 1
+    assert scrape.value("bullpen_credential_age_seconds", kind="api_key") == 5
     assert scrape.value("bullpen_build_info", version="1") == 1
     assert scrape.value("bullpen_memory_usage_bytes") > 2_000_000
 

@@ -65,8 +65,7 @@ def pool_routes(*, gate: Gate, pool: Pool) -> APIRouter:
 def metrics_routes(*, gate: Gate, metrics: Metrics) -> APIRouter:
     """The metrics, for a scraper with a key that has `metrics:read`."""
     router = APIRouter(tags=["operations"])
-    # One thread of its own: tools may hold all of the loop's.
-    writing = ThreadPoolExecutor(1, thread_name_prefix="metrics")
+    turn = asyncio.Lock()
 
     @router.get(
         "/metrics",
@@ -76,8 +75,18 @@ def metrics_routes(*, gate: Gate, metrics: Metrics) -> APIRouter:
     )
     async def scrape(request: Request) -> Response:
         await gate.admit(request, "metrics:read")
-        # Thousands of series take a tenth of a second to write, which nobody else shall wait for.
-        page = await asyncio.get_running_loop().run_in_executor(writing, metrics.render)
+        async with turn:
+            page = await _written(metrics)
         return Response(page, headers={"Content-Type": CONTENT_TYPE})
 
     return router
+
+
+async def _written(metrics: Metrics) -> bytes:
+    """The page, written beside the loop: thousands of series take a tenth of a second, which nobody else shall wait."""
+    # A thread of its own, since tools may hold all of the loop's; it ends with the page, and keeps no server from it.
+    thread = ThreadPoolExecutor(1, thread_name_prefix="metrics")
+    try:
+        return await asyncio.get_running_loop().run_in_executor(thread, metrics.render)
+    finally:
+        thread.shutdown(wait=False)

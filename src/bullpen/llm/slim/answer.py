@@ -7,12 +7,10 @@ from typing import Final
 
 from aiohttp import ClientError, ClientResponse
 
+from bullpen.llm.responses import LARGEST_ANSWER
 from bullpen.llm.slim.errors import Head, Oversized, Refused
 
-__all__ = ["LARGEST_ANSWER", "Answer"]
-
-LARGEST_ANSWER: Final = 64 * 1024 * 1024
-"""Bytes of a whole answer, streamed or not."""
+__all__ = ["Answer"]
 
 _MOST_WORDS: Final = 2000
 _LAST_WORDS: Final = 0.1  # seconds

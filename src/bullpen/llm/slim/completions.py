@@ -5,25 +5,31 @@ answer leaves out is None by its class. Like the SDK's they are lenient: a membe
 and Agno stumbles over it.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+import re
+from collections.abc import Callable
+from typing import Any, ClassVar, Final
 
 __all__ = ["Chunk", "Completion", "Part", "chunk", "completion"]
+
+
+_DIGITS: Final = re.compile(r"[0-9]{1,18}")
 
 
 class Part:
     """One JSON object of an answer."""
 
     known: ClassVar[tuple[str, ...]] = ()
-    made: ClassVar[Mapping[str, Callable[[Any], Any]]] = {}
+    made: ClassVar[tuple[tuple[str, Callable[[Any], Any]], ...]] = ()
+    names: ClassVar[frozenset[str]] = frozenset()
 
     def __init_subclass__(cls, **made: Callable[[Any], Any]) -> None:
         """`made` are the members that are objects themselves, and what makes them."""
         cls.known = tuple(cls.__annotations__)
-        cls.made = made
+        cls.made = tuple(made.items())
+        cls.names = frozenset(cls.known)
 
     def __init__(self, members: dict[str, Any]) -> None:
-        for name, make in type(self).made.items():
+        for name, make in type(self).made:
             value = members.get(name)
             if value is not None:
                 members[name] = make(value)
@@ -32,8 +38,10 @@ class Part:
     @property
     def model_extra(self) -> dict[str, Any]:
         """What the provider said beyond the wire's own members."""
-        known = type(self).known
-        return {name: value for name, value in vars(self).items() if name not in known}
+        members, names = self.__dict__, type(self).names
+        if members.keys() <= names:  # as a rule; Agno asks every piece of a stream
+            return {}
+        return {name: value for name, value in members.items() if name not in names}
 
     def model_dump(self) -> dict[str, Any]:
         """The members as JSON again, those left out as None."""
@@ -48,11 +56,21 @@ def _one(kind: type[Part]) -> Callable[[Any], Any]:
     return lambda value: kind(value) if isinstance(value, dict) else value
 
 
-def _many(make: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda values: [make(value) for value in values] if isinstance(values, list) else values
+def _many(kind: type[Part]) -> Callable[[Any], Any]:
+    def make(values: Any) -> Any:
+        if not isinstance(values, list):
+            return values
+        return [kind(value) if isinstance(value, dict) else value for value in values]
+
+    return make
 
 
-class Details(Part):
+def _number(value: Any) -> Any:
+    """Digits in quotation marks are a number, as they are to the SDK; Agno adds them up."""
+    return int(value) if isinstance(value, str) and _DIGITS.fullmatch(value) else value
+
+
+class Details(Part, audio_tokens=_number, cached_tokens=_number, reasoning_tokens=_number):
     """What kinds of tokens were used; each provider counts others."""
 
     accepted_prediction_tokens: Any = None
@@ -65,7 +83,14 @@ class Details(Part):
     text_tokens: Any = None
 
 
-class Usage(Part, prompt_tokens_details=_one(Details), completion_tokens_details=_one(Details)):
+class Usage(
+    Part,
+    completion_tokens=_number,
+    prompt_tokens=_number,
+    total_tokens=_number,
+    completion_tokens_details=_one(Details),
+    prompt_tokens_details=_one(Details),
+):
     """Tokens used."""
 
     completion_tokens: Any = None
@@ -145,7 +170,11 @@ def _call(value: Any) -> Any:
     return CustomCall(value) if value.get("type") == "custom" else FunctionCall(value)
 
 
-class Message(Part, annotations=_many(_one(Annotation)), audio=_one(Audio), tool_calls=_many(_call)):
+def _calls(values: Any) -> Any:
+    return [_call(value) for value in values] if isinstance(values, list) else values
+
+
+class Message(Part, annotations=_many(Annotation), audio=_one(Audio), tool_calls=_calls):
     """A whole message."""
 
     content: Any = None
@@ -157,7 +186,7 @@ class Message(Part, annotations=_many(_one(Annotation)), audio=_one(Audio), tool
     tool_calls: Any = None
 
 
-class Delta(Part, audio=_one(Audio), tool_calls=_many(_one(CallDelta))):
+class Delta(Part, audio=_one(Audio), tool_calls=_many(CallDelta)):
     """A piece of a message."""
 
     audio: Any = None
@@ -186,7 +215,7 @@ class ChoiceDelta(Part, delta=_one(Delta)):
     logprobs: Any = None
 
 
-class Completion(Part, choices=_many(_one(Choice)), usage=_one(Usage)):
+class Completion(Part, choices=_many(Choice), usage=_one(Usage)):
     """A whole answer."""
 
     id: Any = None
@@ -201,7 +230,7 @@ class Completion(Part, choices=_many(_one(Choice)), usage=_one(Usage)):
     usage: Any = None
 
 
-class Chunk(Part, choices=_many(_one(ChoiceDelta)), usage=_one(Usage)):
+class Chunk(Part, choices=_many(ChoiceDelta), usage=_one(Usage)):
     """A piece of a streamed answer."""
 
     id: Any = None

@@ -54,6 +54,14 @@ def test_what_is_left_out_is_none_and_what_is_unknown_is_not_there() -> None:
     assert completion({"id": "1"}).model_extra == {}
 
 
+def test_a_provider_may_call_its_members_what_it_likes() -> None:
+    """Also what ours are called: those are no members of an answer, and nothing of ours is lost to them."""
+    own = {"known": 1, "made": 2, "names": 3}
+    said = completion({"id": "1", **own})
+    assert said.model_extra == own
+    assert said.model_dump()["id"] == "1"
+
+
 @pytest.mark.parametrize(
     "call",
     [
@@ -80,6 +88,16 @@ def test_what_is_no_object_stays_what_it_is(said: Any) -> None:
     """Agno stumbles over it, and the guard says what that means."""
     assert completion(said) is said
     assert chunk(said) is said
+
+
+@pytest.mark.parametrize("told", ["11", 11, "-1", "1e3", "eleven", "", "²", 11.5, None, "9" * 5000])
+def test_tokens_in_quotation_marks_are_a_number(told: Any) -> None:
+    """As they are to the SDK: some servers write them so, and Agno adds up what it is given."""
+    usage = {"prompt_tokens": told, "completion_tokens": told, "total_tokens": told}
+    said = completion({"usage": {**usage, "prompt_tokens_details": {"cached_tokens": told}}}).usage
+    expected = 11 if told == "11" else told
+    assert (said.prompt_tokens, said.completion_tokens, said.total_tokens) == (expected,) * 3
+    assert said.prompt_tokens_details.cached_tokens == expected
 
 
 def test_a_member_of_the_wrong_type_stays_what_it_is() -> None:
