@@ -26,6 +26,7 @@ _HEADERS: Final = [
     (b"x-accel-buffering", b"no"),  # tells nginx to pass each event on at once
 ]
 _NEVER: Final = re.compile(r"q=0(\.0*)?")
+_HELD_BACK: Final = 0.1  # seconds
 _HEARTBEAT: Final = b": heartbeat\n\n"
 # A slow reader holds the model back after this many events, instead of filling the memory.
 _BUFFER: Final = 64
@@ -44,8 +45,9 @@ def _accepts(media_type: str, *parameters: str) -> bool:
 class EventStream(Response):
     """Sends a run's events: `start`, `delta`, `tool`, and `done` or `error` last.
 
-    A failure before the first event is an ordinary problem response, as long as it comes before the first heartbeat.
-    The events are drawn by one task of their own, because a run finds its model calls in that task's context.
+    A failure before the first word is an ordinary problem response, unless it comes later than a tenth of a second
+    after the run has begun, for which `start` is held back, or after the first heartbeat. The events are drawn by one
+    task of their own, because a run finds its model calls in that task's context.
     """
 
     def __init__(self, events: AsyncGenerator[Event], *, heartbeat: float) -> None:
@@ -128,9 +130,9 @@ class EventStream(Response):
         self._next_beat = loop.call_at(self._heard + self._heartbeat, self._beat)
 
     async def _send(self, scope: Scope, receive: Receive, send: Send) -> None:
-        items = await self._next()
-        if isinstance(items[0], BullpenError):
-            await problem_response(items[0], scope=scope)(scope, receive, send)
+        items = await self._first()
+        if isinstance(items[-1], BullpenError) and all(isinstance(item, Started | BullpenError) for item in items):
+            await problem_response(items[-1], scope=scope)(scope, receive, send)
             return
         self._begun = True
         await send({"type": "http.response.start", "status": 200, "headers": list(_HEADERS)})
@@ -143,6 +145,19 @@ class EventStream(Response):
                 self._ended = True
                 return
             items = await self._next()
+
+    async def _first(self) -> list[Event | BullpenError | None]:
+        """The first things to send: with `start` what comes right behind it.
+
+        So a model that is known to be dead has a status of its own, and not a 200.
+        """
+        items = await self._next()
+        if not isinstance(items[-1], Started):
+            return items
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_HELD_BACK):
+                items += await self._next()
+        return items
 
     async def _next(self) -> list[Event | BullpenError | None]:
         """Everything there is to send, at least one thing; None is a heartbeat.

@@ -44,7 +44,11 @@ class Tally:
         self._output = 0
 
     def add(self, response: ModelResponse) -> None:
-        """Counts a whole answer, or a piece of one. Pieces that tell usage add up, as they do in Agno."""
+        """Counts a whole answer, or a piece of one.
+
+        A piece that tells usage tells all of it so far: some servers tell it once, some in parts, and some with every
+        piece.
+        """
         characters = _characters(response)
         self._characters += characters
         self.answered = self.answered or characters > 0 or _has_media(response)
@@ -52,8 +56,8 @@ class Tally:
         if usage is not None:
             self._told = True
             # The clients check nothing: a number below 0 would give money back.
-            self._input += max(0, int(usage.input_tokens or 0))
-            self._output += max(0, int(usage.output_tokens or 0))
+            self._input = max(self._input, int(usage.input_tokens or 0))
+            self._output = max(self._output, int(usage.output_tokens or 0))
 
     def spent(self, *, refused: bool) -> Spent:
         """The tokens to book; none for a call that was `refused` before a word came back."""

@@ -10,8 +10,8 @@ import pytest
 from starlette.types import Message
 
 from bullpen.api.sse import EventStream, wants_events
-from bullpen.errors import DeadlineExceeded
-from bullpen.messages import Delta, Event
+from bullpen.errors import CircuitOpen, DeadlineExceeded
+from bullpen.messages import Delta, Event, Started
 
 HEARTBEAT = b": heartbeat\n\n"
 
@@ -71,6 +71,42 @@ async def test_a_deadline_that_passes_while_the_reader_is_slow_is_told() -> None
     name, problem = reader.last()
     assert (name, problem["status"]) == ("error", 504)
     assert reader.ended
+
+
+async def begun(*, then: asyncio.Event) -> AsyncGenerator[Event]:
+    """A run that begins, and fails when told to."""
+    yield Started(run_id="run_1", session_id="ses_1", agent_type="a", agent_name="a_0")
+    await then.wait()
+    raise CircuitOpen("Left alone.", retry_after=7)
+
+
+async def test_a_run_that_fails_as_it_begins_has_a_status_of_its_own() -> None:
+    """A model known to be dead is a 503 with the time to come back, not a 200."""
+    at_once = asyncio.Event()
+    at_once.set()
+    heads: list[Message] = []
+
+    async def send(message: Message) -> None:
+        heads.append(message)
+
+    async with asyncio.timeout(10):
+        await EventStream(begun(then=at_once), heartbeat=15)(scope(), Reader().receive, send)
+    assert heads[0]["status"] == 503
+    assert (b"retry-after", b"7") in heads[0]["headers"]
+
+
+async def test_a_run_that_has_begun_is_told_without_a_word() -> None:
+    """`start` is held back for a moment only; what fails later ends the stream."""
+    reader, later = Reader(), asyncio.Event()
+    reader.reads.set()
+    telling = asyncio.create_task(EventStream(begun(then=later), heartbeat=15)(scope(), reader.receive, reader.send))
+    async with asyncio.timeout(10):
+        await reader.got.wait()
+        assert reader.last()[0] == "start"
+        later.set()
+        await telling
+    name, problem = reader.last()
+    assert (name, problem["status"]) == ("error", 503)
 
 
 async def test_what_came_while_the_reader_was_slow_is_told_in_one_piece() -> None:

@@ -53,11 +53,12 @@ def test_only_words_and_pictures_speak(piece: ModelResponse, *, words: bool) -> 
     assert speaks(piece) is words
 
 
-def test_what_the_provider_tells_is_booked() -> None:
-    """Pieces that tell usage add up, as they do in Agno, and nothing is estimated then."""
+@pytest.mark.parametrize("pieces", [[(3, 5)], [(3, 1), (0, 5)], [(3, 1), (3, 2), (3, 5)], [(3, 5), (0, 0)]])
+def test_what_the_provider_tells_is_booked(pieces: list[tuple[int, int]]) -> None:
+    """Told once, in parts, or with every piece how much it is by then; and nothing is estimated."""
     tally = Tally(sent=99)
-    tally.add(told(3, 1))
-    tally.add(told(0, 4))
+    for piece in pieces:
+        tally.add(told(*piece))
     assert tally.spent(refused=True) == Spent(input_tokens=3, output_tokens=5)
 
 
